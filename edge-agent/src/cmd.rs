@@ -1,0 +1,51 @@
+//! What the command line offers, one file a command.
+
+pub mod bench;
+pub mod detect;
+pub mod doctor;
+pub mod models;
+pub mod redact;
+pub mod replay;
+pub mod run;
+
+use clap::{Parser, Subcommand};
+
+/// Signalbox agent: reads cameras, finds events, sends alerts. It never identifies anybody.
+#[derive(Debug, Parser)]
+#[command(name = "edge-agent", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch the cameras of a configuration until stopped.
+    Run(run::Args),
+    /// Run the same code over a clip, as fast as it can, with the same result every time.
+    Replay(replay::Args),
+    /// Find objects or faces in pictures.
+    Detect(detect::Args),
+    /// Cover faces and heads in pictures.
+    Redact(redact::Args),
+    /// List or verify the installed models.
+    Models(models::Args),
+    /// Say what is well and what is not, and how to mend it.
+    Doctor(doctor::Args),
+    /// Measure this box.
+    Bench(bench::Args),
+}
+
+impl Cli {
+    pub fn execute(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Run(args) => run::execute(args),
+            Command::Replay(args) => replay::execute(args),
+            Command::Detect(args) => detect::execute(args),
+            Command::Redact(args) => redact::execute(args),
+            Command::Models(args) => models::execute(args),
+            Command::Doctor(args) => doctor::execute(args),
+            Command::Bench(args) => bench::execute(args),
+        }
+    }
+}
