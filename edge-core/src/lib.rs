@@ -4,6 +4,8 @@
 
 pub mod detection;
 pub mod geometry;
+pub mod track;
 
 pub use detection::Detection;
 pub use geometry::{FrameSize, Point, Rect};
+pub use track::{Track, Tracker, TrackerConfig};
