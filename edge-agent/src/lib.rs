@@ -4,4 +4,8 @@
 //! own; `run` wires them up and `cmd` holds what the command line offers.
 
 pub mod cmd;
+pub mod detect;
+pub mod model;
 pub mod picture;
+pub mod redact;
+pub mod tensor;
