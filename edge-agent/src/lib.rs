@@ -13,3 +13,8 @@ pub mod logging;
 pub mod picture;
 pub mod run;
 pub mod usage;
+pub mod detect;
+pub mod model;
+pub mod picture;
+pub mod redact;
+pub mod tensor;
