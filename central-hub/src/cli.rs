@@ -1,0 +1,2 @@
+//! tmp
+pub fn main() -> std::process::ExitCode { std::process::ExitCode::SUCCESS }
