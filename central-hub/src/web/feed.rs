@@ -70,9 +70,8 @@ impl Reader {
             }
             if !std::mem::take(&mut self.fresh) {
                 // Nothing is missed: a change announced meanwhile is seen by `changed` at once.
-                match tokio::time::timeout(LOOK_ANYWAY, self.news.changed()).await {
-                    Ok(Err(_)) => return None,
-                    Ok(Ok(())) | Err(_) => {}
+                if let Ok(Err(_)) = tokio::time::timeout(LOOK_ANYWAY, self.news.changed()).await {
+                    return None;
                 }
             }
             if let Err(error) = self.read().await {
