@@ -164,4 +164,3 @@ async fn kick(context: &ServerContext, agent: &str) {
         }
     }
 }
-

@@ -23,8 +23,7 @@ pub type Outgoing = (Topic, Ack);
 /// Reads one message; `None` where its topic is none that the hub listens to.
 pub fn read(topic: &str, payload: &[u8], received_at: i64) -> Option<Arrival> {
     let Topic { site, agent, channel } = topic.parse().ok()?;
-    let unreadable =
-        |why: String| Content::Unreadable { channel, why, raw: payload.to_vec() };
+    let unreadable = |why: String| Content::Unreadable { channel, why, raw: payload.to_vec() };
     let content = match channel {
         Channel::Alert => parse(payload).map_or_else(|e| unreadable(e.to_string()), Content::Records),
         Channel::Status => serde_json::from_slice(payload)

@@ -21,7 +21,7 @@ use std::time::Duration;
 use protocol::Epoch;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, SqlStr, Transaction};
+use sqlx::{SqlStr, Sqlite, SqlitePool, Transaction};
 use tokio::sync::watch;
 
 use crate::clock::now_ms;
@@ -148,8 +148,7 @@ fn closed_file(path: &Path) -> std::io::Result<File> {
 async fn check_version(pool: &SqlitePool) -> Result<(), StoreError> {
     let found: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(pool).await?;
     let mut parts = found.split('.').map(|p| p.parse().unwrap_or(0));
-    let version =
-        (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
     if version < OLDEST_SQLITE { Err(StoreError::OldSqlite { found }) } else { Ok(()) }
 }
 
@@ -176,7 +175,10 @@ async fn first_rows(pool: &SqlitePool, data: &Path) -> Result<Epoch, StoreError>
                 .execute(&mut *tx)
                 .await?;
             tx.commit().await?;
-            tracing::info!(user = FIRST_USER, "first password made, see initial-password.txt in the data folder");
+            tracing::info!(
+                user = FIRST_USER,
+                "first password made, see initial-password.txt in the data folder"
+            );
             epoch
         }
     };

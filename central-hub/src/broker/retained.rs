@@ -52,8 +52,7 @@ impl RetainStorage for Retained {
 #[derive(Default)]
 pub(super) struct InTurn(AtomicUsize);
 
-type Member =
-    (NodeId, ClientId, SubscriptionOptions, Option<Vec<SubscriptionIdentifier>>, Option<IsOnline>);
+type Member = (NodeId, ClientId, SubscriptionOptions, Option<Vec<SubscriptionIdentifier>>, Option<IsOnline>);
 
 #[async_trait]
 impl SharedSubscription for InTurn {

@@ -20,7 +20,9 @@ const TOPIC: &str = "signalbox/selftest";
 pub enum SelfTestError {
     #[error("the broker at {address} refused the hub or hung up: {why}")]
     Connection { address: String, why: String },
-    #[error("the broker at {address} did not {what} within 10 s; the hub needs an MQTT 5 broker with retained messages and shared subscriptions")]
+    #[error(
+        "the broker at {address} did not {what} within 10 s; the hub needs an MQTT 5 broker with retained messages and shared subscriptions"
+    )]
     Missing { address: String, what: &'static str },
     #[error(transparent)]
     Credential(#[from] credential::CredentialError),
@@ -92,7 +94,9 @@ impl SelfTest<'_> {
                         let sent = client.publish(topic, QoS::AtLeastOnce, false, payload).await;
                         sent.map_err(|e| e.to_string())?;
                     }
-                    Event::Incoming(Packet::Publish(p)) if p.payload == self.token.as_bytes() => return Ok(()),
+                    Event::Incoming(Packet::Publish(p)) if p.payload == self.token.as_bytes() => {
+                        return Ok(());
+                    }
                     _ => {}
                 }
             }

@@ -92,7 +92,11 @@ impl Link {
     async fn connect(&mut self) -> Result<(), LinkError> {
         let (client, events) = AsyncClient::new(self.broker.options("signalbox-hub.ingest"), 64);
         // Sent as soon as there is a connection; the queue of 64 has room for it.
-        let filters = [(Channel::Alert, QoS::AtLeastOnce), (Channel::Status, QoS::AtLeastOnce), (Channel::Health, QoS::AtMostOnce)];
+        let filters = [
+            (Channel::Alert, QoS::AtLeastOnce),
+            (Channel::Status, QoS::AtLeastOnce),
+            (Channel::Health, QoS::AtMostOnce),
+        ];
         let filters = filters.map(|(channel, qos)| Filter::new(channel.filter(), qos));
         client.subscribe_many(filters).await.map_err(Box::new)?;
         // Both halves run to their end: cancelling one in the middle could lose a message.
@@ -137,7 +141,10 @@ async fn speak(client: &AsyncClient, acks: &mut mpsc::Receiver<Outgoing>) -> Res
     while let Some((topic, ack)) = acks.recv().await {
         match serde_json::to_vec(&ack) {
             Ok(payload) => {
-                client.publish(topic.to_string(), QoS::AtLeastOnce, false, payload).await.map_err(Box::new)?;
+                client
+                    .publish(topic.to_string(), QoS::AtLeastOnce, false, payload)
+                    .await
+                    .map_err(Box::new)?;
             }
             Err(error) => tracing::error!(agent = %topic.agent, %error, "acknowledgement cannot be written"),
         }

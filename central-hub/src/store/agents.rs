@@ -188,7 +188,8 @@ impl Store {
                 height: row.height,
             });
         }
-        let sql = "SELECT site, agent, coalesce(own_name, name) AS name, state, version, since, last_seen, health
+        let sql =
+            "SELECT site, agent, coalesce(own_name, name) AS name, state, version, since, last_seen, health
             FROM agents WHERE ?1 IS NULL OR agent = ?1 ORDER BY site, agent";
         let rows: Vec<AgentRow> = sqlx::query_as(sql).bind(only).fetch_all(&self.reader).await?;
         Ok(rows
@@ -220,7 +221,8 @@ pub(super) async fn put_status(
         AgentState::Offline => "offline",
     };
     // The last will carries neither name nor version: then the last known ones stand.
-    let sql = "UPDATE agents SET state = ?2, own_name = coalesce(?3, own_name), version = coalesce(?4, version),
+    let sql =
+        "UPDATE agents SET state = ?2, own_name = coalesce(?3, own_name), version = coalesce(?4, version),
         since = ?5, last_seen = CASE ?2 WHEN 'online' THEN ?6 ELSE last_seen END WHERE agent = ?1";
     sqlx::query(sql)
         .bind(agent)

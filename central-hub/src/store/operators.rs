@@ -67,13 +67,15 @@ impl Store {
         let now = now_ms();
         let mut tx = self.write().await?;
         sqlx::query("DELETE FROM sessions WHERE expires_at <= ?1").bind(now).execute(&mut *tx).await?;
-        sqlx::query("INSERT INTO sessions (token_hash, user, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)")
-            .bind(token_hash(token))
-            .bind(user)
-            .bind(now)
-            .bind(now + SESSION_MS)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "INSERT INTO sessions (token_hash, user, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+        )
+        .bind(token_hash(token))
+        .bind(user)
+        .bind(now)
+        .bind(now + SESSION_MS)
+        .execute(&mut *tx)
+        .await?;
         Ok(tx.commit().await?)
     }
 

@@ -40,7 +40,11 @@ pub enum Content {
     Status(Box<Status>),
     Health(Box<Health>),
     /// A message of which not even the shape could be read.
-    Unreadable { channel: Channel, why: String, raw: Vec<u8> },
+    Unreadable {
+        channel: Channel,
+        why: String,
+        raw: Vec<u8>,
+    },
 }
 
 /// What a commit brought.
@@ -91,14 +95,15 @@ struct Batch<'a> {
 impl Store {
     /// Commits a batch, then says what to acknowledge. On an error nothing of it is stored and
     /// nothing is to be acknowledged: the agents send it again.
-    pub async fn commit(
-        &self,
-        cache: &mut SettledCache,
-        batch: &[Arrival],
-    ) -> Result<Committed, StoreError> {
+    pub async fn commit(&self, cache: &mut SettledCache, batch: &[Arrival]) -> Result<Committed, StoreError> {
         let mut tx = self.write().await?;
-        let mut work =
-            Batch { db: &mut tx, counts: Counts::default(), touched: BTreeMap::new(), latest: 0, letters: false };
+        let mut work = Batch {
+            db: &mut tx,
+            counts: Counts::default(),
+            touched: BTreeMap::new(),
+            latest: 0,
+            letters: false,
+        };
         for arrival in batch {
             work.take(arrival).await?;
         }
@@ -144,15 +149,16 @@ impl Store {
 impl Batch<'_> {
     async fn take(&mut self, arrival: &Arrival) -> Result<(), StoreError> {
         let Arrival { site, agent, content, received_at } = arrival;
-        let enrolled: Option<i64> =
-            sqlx::query_scalar("UPDATE agents SET last_seen = ?3 WHERE agent = ?1 AND site = ?2
-                AND key_hash IS NOT NULL RETURNING 1")
-                .bind(agent.as_str())
-                .bind(site.as_str())
-                .bind(received_at)
-                .fetch_all(&mut *self.db)
-                .await?
-                .pop();
+        let enrolled: Option<i64> = sqlx::query_scalar(
+            "UPDATE agents SET last_seen = ?3 WHERE agent = ?1 AND site = ?2
+                AND key_hash IS NOT NULL RETURNING 1",
+        )
+        .bind(agent.as_str())
+        .bind(site.as_str())
+        .bind(received_at)
+        .fetch_all(&mut *self.db)
+        .await?
+        .pop();
         if enrolled.is_none() {
             self.counts.stranger += 1;
             tracing::warn!(%agent, %site, "message of an agent that is not enrolled at this site refused");
@@ -197,8 +203,7 @@ impl Batch<'_> {
         }
         // Without an identity there is nothing that could be acknowledged.
         let Some((epoch, seq)) = id else { return Ok(()) };
-        let touched =
-            self.touched.entry((arrival.site.clone(), arrival.agent.clone(), epoch)).or_default();
+        let touched = self.touched.entry((arrival.site.clone(), arrival.agent.clone(), epoch)).or_default();
         touched.ranges.push((seq, seq));
         if let Verdict::Rejected(reason) = verdict {
             touched.rejected.push(Rejected { seq, reason });
@@ -224,7 +229,8 @@ impl Batch<'_> {
             }
             let raw = raw.to_string();
             let why = "the same id was stored before with other content";
-            self.letter(arrival, Channel::Alert, Some(&id), RejectReason::Conflict, why, raw.as_bytes()).await?;
+            self.letter(arrival, Channel::Alert, Some(&id), RejectReason::Conflict, why, raw.as_bytes())
+                .await?;
             return Ok(Verdict::Rejected(RejectReason::Conflict));
         }
         self.latest = self.latest.max(body::put(self.db, arrival, record, raw).await?);
@@ -317,7 +323,8 @@ async fn settle(
             .execute(&mut *db)
             .await?;
     }
-    for (first, last) in after.iter().filter(|(first, last)| before.range_of(*first) != Some((*first, *last))) {
+    for (first, last) in after.iter().filter(|(first, last)| before.range_of(*first) != Some((*first, *last)))
+    {
         sqlx::query("INSERT INTO settled (agent, epoch, first, last) VALUES (?1, ?2, ?3, ?4)")
             .bind(agent.as_str())
             .bind(epoch.as_str())

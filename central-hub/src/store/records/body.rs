@@ -85,7 +85,8 @@ async fn put_raised(
 ) -> Result<(), StoreError> {
     let (still_state, still_reason) = still_words(&raised.still);
     let bounding_box = raised.bounding_box.as_ref().and_then(|b| serde_json::to_string(b).ok());
-    let sql = "INSERT INTO alerts (agent, epoch, seq, site, camera, kind, rule, rule_name, severity, direction,
+    let sql =
+        "INSERT INTO alerts (agent, epoch, seq, site, camera, kind, rule, rule_name, severity, direction,
             track, object_class, confidence, box, test, at, time_source, uncertainty_ms, not_durable,
             received_at, still_state, still_reason, raw)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
