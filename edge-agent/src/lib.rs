@@ -5,3 +5,4 @@
 
 pub mod cmd;
 pub mod picture;
+pub mod pipeline;
