@@ -18,3 +18,4 @@ pub mod model;
 pub mod picture;
 pub mod redact;
 pub mod tensor;
+pub mod pipeline;
