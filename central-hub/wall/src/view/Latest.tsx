@@ -35,15 +35,18 @@ function Large(props: { desk: Desk; entry: Entry; onOpen: (entry: Entry) => void
       data-fresh={age() < FRESH_MS}
       data-alert={props.entry.id}
     >
-      <span class="large__words">
+      <span class="large__words" data-pictured={alert().still.state === 'sent'}>
+        <Show when={alert().still.state === 'sent'}>
+          <Still alert={alert()} close={true} />
+        </Show>
         <span class="large__top">
           <span id="latest-title" class="eyebrow">{t().latest}</span>
+          <span class="large__severity">{severityWord(alert())}</span>
           <Tags alert={alert()} />
         </span>
         <span class="large__kind">
           <SeverityShape severity={alert().severity} />
           <span>{kindWord(alert().kind)}</span>
-          <span class="large__severity">{severityWord(alert())}</span>
         </span>
         <span class="large__where">
           <b>{cameraWord(alert())}</b>
@@ -77,7 +80,7 @@ function Quiet(props: { desk: Desk }) {
   return (
     <div class="quiet" data-well={counts().bad === 0 && counts().cameras > 0}>
       <span class="quiet__sign">
-        <StateIcon state={counts().cameras === 0 ? 'unknown' : counts().bad ? 'stalled' : 'live'} />
+        <StateIcon state={counts().cameras === 0 ? 'unknown' : counts().bad ? 'care' : 'live'} />
       </span>
       <Switch>
         <Match when={counts().cameras === 0}>

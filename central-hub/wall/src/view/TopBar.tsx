@@ -2,7 +2,7 @@
 import { Match, Show, Switch } from 'solid-js'
 import type { Desk } from '../desk'
 import { clock, day, length, switchLanguage, t } from '../language'
-import { Mark } from './icons'
+import { Mark, StateIcon } from './icons'
 
 export function TopBar(props: { desk: Desk; onSignOut: () => void; onKeys: () => void }) {
   const site = () => {
@@ -29,6 +29,12 @@ export function TopBar(props: { desk: Desk; onSignOut: () => void; onKeys: () =>
       </p>
       <Show when={props.desk.link() === 'reconnecting'}>
         <p class="bar__age">{t().dataAge(length(props.desk.age()))}</p>
+      </Show>
+      <Show when={props.desk.counts().bad > 0}>
+        <a class="bar__care" href="#devices" aria-label={t().needCare(props.desk.counts().bad)} data-mood="bad">
+          <StateIcon state="care" />
+          {props.desk.counts().bad}
+        </a>
       </Show>
       <p class="bar__time">
         <span class="bar__day">{day(props.desk.now())}</span>
