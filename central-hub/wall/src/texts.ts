@@ -5,7 +5,7 @@ const zh = {
   product: '信号箱',
   productOther: 'Signalbox',
   switchTo: 'EN',
-  switchToSpoken: 'Switch to English',
+  switchToSpoken: 'EN: switch to English',
   signOut: '退出',
   keysButton: '快捷键',
   sites: (n: number) => `${n} 个站点`,

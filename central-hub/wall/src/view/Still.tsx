@@ -47,7 +47,7 @@ export function Still(props: { alert: Alert; close?: boolean }) {
                   <svg
                     class="still__marks"
                     viewBox={`${area().x} ${area().y} ${area().width} ${area().height}`}
-                    preserveAspectRatio={props.close ? 'xMidYMid slice' : 'xMidYMid meet'}
+                    preserveAspectRatio={props.close ? 'xMidYMid slice' : 'xMidYMin meet'}
                     aria-hidden="true"
                   >
                     <Show when={box()}>{(marked) => <Marked area={marked()} />}</Show>
