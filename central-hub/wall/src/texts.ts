@@ -83,7 +83,7 @@ const zh = {
   },
   timeSources: { camera: '摄像机时钟', agent: '盒子时钟', media: '录像时间' } as Record<string, string>,
   uncertainty: (ms: string) => `误差 ±${ms} 毫秒`,
-  sure: (percent: string) => `把握 ${percent}`,
+  sure: (percent: string) => `置信度 ${percent}`,
   notDurable: '这条告警当时没能写入盒子的存储，断电会丢失。',
 
   agentStates: { online: '在线', offline: '离线', unknown: '未知' } as Record<string, string>,
@@ -214,7 +214,7 @@ const en: Texts = {
   },
   timeSources: { camera: 'camera\'s clock', agent: 'box\'s clock', media: 'time of the recording' },
   uncertainty: (ms) => `±${ms} ms`,
-  sure: (percent) => `${percent} sure`,
+  sure: (percent) => `confidence ${percent}`,
   notDurable: 'The box could not store this alert at the time; a power cut would have lost it.',
 
   agentStates: { online: 'Online', offline: 'Offline', unknown: 'Unknown' },
@@ -234,7 +234,7 @@ const en: Texts = {
   agentsOnline: 'boxes online',
   camerasLive: 'cameras live',
   allWell: 'All well',
-  needCare: (n) => `${n} to see to`,
+  needCare: (n) => `${n} ${n === 1 ? 'problem' : 'problems'}`,
   fps: (n) => `${n} fps`,
   fpsSpoken: 'frames analysed a second',
   noAgents: 'No box has connected yet',

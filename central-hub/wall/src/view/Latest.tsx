@@ -1,5 +1,5 @@
 //! The newest alert, large enough for the far end of the room; or, if there is none, whether that is good.
-import { Match, Show, Switch } from 'solid-js'
+import { For, Match, Show, Switch } from 'solid-js'
 import { FRESH_MS, type Desk, type Entry } from '../desk'
 import { ago, clock, t } from '../language'
 import { Arrow, SeverityShape, StateIcon } from './icons'
@@ -68,7 +68,7 @@ function Large(props: { desk: Desk; entry: Entry; onOpen: (entry: Entry) => void
           <time datetime={alert().at}>{clock(Date.parse(alert().at))}</time>
         </span>
       </span>
-      <Still alert={alert()} />
+      <Still alert={alert()} atTop={true} />
     </button>
   )
 }
@@ -96,9 +96,9 @@ function Quiet(props: { desk: Desk }) {
         </Match>
       </Switch>
       <Show when={cameras().length > 0}>
+        <p>{t().watching(cameras().length)}</p>
         <p class="quiet__watched">
-          {t().watching(cameras().length)}
-          <span>{cameras().slice(0, 12).map((camera) => camera.name || camera.camera).join(' · ')}</span>
+          <For each={cameras().slice(0, 12)}>{(camera) => <span>{camera.name || camera.camera}</span>}</For>
         </p>
       </Show>
     </div>

@@ -27,7 +27,7 @@ export function TopBar(props: { desk: Desk; onSignOut: () => void; onKeys: () =>
           <Match when={true}>{t().reconnecting}</Match>
         </Switch>
       </p>
-      <Show when={props.desk.link() === 'reconnecting'}>
+      <Show when={props.desk.link() === 'reconnecting' && props.desk.age() >= 3000}>
         <p class="bar__age">{t().dataAge(length(props.desk.age()))}</p>
       </Show>
       <Show when={props.desk.counts().bad > 0}>
