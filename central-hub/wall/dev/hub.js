@@ -14,7 +14,9 @@ const POLICY = "default-src 'self'; require-trusted-types-for 'script'; frame-an
  *  `user`: who may sign in, with which password; `tokens`: one-time links. */
 export async function startHub({ port = 0, user = 'guard', password = 'lamp', tokens = ['once'] } = {}) {
   const state = {
-    alerts: [], agents: [], stills: new Map(), sessions: new Set(), tokens: new Set(tokens),
+    /** @type {any[]} */ alerts: [],
+    /** @type {any[]} */ agents: [],
+    stills: new Map(), sessions: new Set(), tokens: new Set(tokens),
     feeds: new Set(), events: [], serial: 0, seq: 0, tries: 0, feedOpen: true, silent: false, feedRequests: 0,
   }
   const send = (type, value) => {

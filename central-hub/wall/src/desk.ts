@@ -199,7 +199,12 @@ export function openDesk(onSessionEnd: () => void) {
 function clock(): Accessor<number> {
   const read = () => Date.now() + hub.hubClockAhead
   const [now, setNow] = createSignal(read())
-  const timer = setInterval(() => setNow(read()), 1000)
-  onCleanup(() => clearInterval(timer))
+  let timer: ReturnType<typeof setTimeout>
+  const tick = () => {
+    setNow(read())
+    timer = setTimeout(tick, 1000 - (read() % 1000)) // as the second begins
+  }
+  tick()
+  onCleanup(() => clearTimeout(timer))
   return now
 }

@@ -67,6 +67,7 @@ function seenCameras(agent: Agent): SeenCamera[] {
 }
 
 function worst(agent: SeenAgent): number {
+  if (agentMood(agent.state) === 'bad') return -1 // a box that is out takes all its cameras with it
   return Math.min(RANK[agentMood(agent.state)], ...agent.seen.map((camera) => RANK[cameraMood(camera.state)]))
 }
 

@@ -26,21 +26,27 @@ export function openFeed(heard: Heard): Feed {
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const open = () => {
+    // the browser resumes by the last event's id; before the first event there is none to resume by
     let anew = true
     source = new EventSource('/api/v1/feed')
     source.onopen = () => {
       tries = 0
       heard.opened(anew)
-      anew = false // from here on the browser resumes by itself
     }
     source.onerror = () => {
       heard.lost()
       if (source.readyState !== EventSource.CLOSED) return
       timer = setTimeout(open, pause(tries++))
     }
-    on(source, 'alert', heard.alert)
-    on(source, 'agent', heard.agent)
-    source.addEventListener('resync', () => heard.resync())
+    const on = <T>(type: string, tell: (value: T) => void) =>
+      source.addEventListener(type, (event: MessageEvent<string>) => {
+        if (event.lastEventId) anew = false
+        const value = parsed<T>(event.data)
+        if (value !== undefined) tell(value)
+      })
+    on('alert', heard.alert)
+    on('agent', heard.agent)
+    source.addEventListener('resync', heard.resync)
   }
   const close = () => {
     clearTimeout(timer)
@@ -61,14 +67,11 @@ function pause(tries: number): number {
   return Math.min(SLOWEST_MS, 1000 * 2 ** tries) * (0.5 + Math.random() / 2)
 }
 
-function on<T>(source: EventSource, type: string, tell: (value: T) => void): void {
-  source.addEventListener(type, (event) => {
-    let value: T
-    try {
-      value = JSON.parse((event as MessageEvent<string>).data) as T
-    } catch {
-      return // one unreadable event must not end the feed
-    }
-    tell(value)
-  })
+/** One unreadable event must not end the feed. */
+function parsed<T>(text: string): T | undefined {
+  try {
+    return JSON.parse(text) as T
+  } catch {
+    return undefined
+  }
 }

@@ -2,7 +2,7 @@
 //! remembered, then Chinese) and the formats. Leaves to texts.ts: the words.
 import { createMemo, createRoot, createSignal } from 'solid-js'
 import { TEXTS, type Language, type Texts } from './texts'
-import { ageParts, lengthParts } from './time'
+import { ageParts, lengthParts, type Part } from './time'
 
 const REMEMBERED = 'signalbox.language'
 
@@ -43,13 +43,21 @@ export const percent = (value: number): string => formats().percent.format(value
 
 /** "12秒前" */
 export function ago(ms: number): string {
+  if (ms < 2000) return t().justNow
   const { value, unit } = ageParts(ms)
   return formats().ago.format(-value, unit)
 }
 
-/** "3 分 5 秒" */
+/** "3分钟": one unit, for a glance. */
+export const rough = (ms: number): string => spelt([ageParts(ms)])
+
+/** "3分钟 5秒" */
 export function length(ms: number): string {
-  return lengthParts(ms)
+  return spelt(lengthParts(ms))
+}
+
+function spelt(parts: Part[]): string {
+  return parts
     .map(({ value, unit }) =>
       new Intl.NumberFormat(locale(), { style: 'unit', unit, unitDisplay: language() === 'zh' ? 'long' : 'short' }).format(value),
     )

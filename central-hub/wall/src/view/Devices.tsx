@@ -2,19 +2,19 @@
 import { For, Show } from 'solid-js'
 import type { Desk } from '../desk'
 import { agentMood, cameraMood, type SeenAgent, type SeenCamera } from '../devices'
-import { bytes, length, number, t } from '../language'
+import { bytes, number, rough, t } from '../language'
 import type { Health } from '../wire'
 import { StateIcon } from './icons'
 
 export function Devices(props: { desk: Desk }) {
   const counts = () => props.desk.counts()
   return (
-    <section class="devices" aria-labelledby="devices-title">
+    <section class="devices" id="devices" aria-labelledby="devices-title">
       <header class="panel-head">
         <h2 id="devices-title">{t().devices}</h2>
         <Show when={counts().agents > 0}>
           <p class="devices__verdict" data-mood={counts().bad > 0 ? 'bad' : 'good'}>
-            <StateIcon state={counts().bad > 0 ? 'offline' : 'live'} />
+            <StateIcon state={counts().bad > 0 ? 'care' : 'live'} />
             {counts().bad > 0 ? t().needCare(counts().bad) : t().allWell}
           </p>
         </Show>
@@ -43,6 +43,7 @@ function Agent(props: { desk: Desk; agent: SeenAgent }) {
   const mood = () => agentMood(props.agent.state)
   return (
     <article class="agent" data-mood={mood()} data-agent={props.agent.agent}>
+      <div class="agent__top">
       <h3 class="agent__head">
         <span class="agent__name">{props.agent.name || props.agent.agent}</span>
         <State desk={props.desk} state={props.agent.state} word={t().agentStates[props.agent.state] ?? props.agent.state} mood={mood()} />
@@ -59,6 +60,7 @@ function Agent(props: { desk: Desk; agent: SeenAgent }) {
         </Show>
       </p>
       <Show when={t().advice[`agent.${props.agent.state}`]}>{(advice) => <p class="advice">{advice()}</p>}</Show>
+      </div>
       <ul>
         <For each={props.agent.seen}>{(camera) => <CameraRow desk={props.desk} camera={camera} />}</For>
       </ul>
@@ -109,4 +111,4 @@ function HealthLine(props: { health: Health }) {
   )
 }
 
-const age = (desk: Desk, since: string): string => length(Math.max(0, desk.now() - Date.parse(since)))
+const age = (desk: Desk, since: string): string => rough(Math.max(0, desk.now() - Date.parse(since)))

@@ -1,5 +1,5 @@
 //! The newest alert, large enough for the far end of the room; or, if there is none, whether that is good.
-import { Match, Show, Switch } from 'solid-js'
+import { For, Match, Show, Switch } from 'solid-js'
 import { FRESH_MS, type Desk, type Entry } from '../desk'
 import { ago, clock, t } from '../language'
 import { Arrow, SeverityShape, StateIcon } from './icons'
@@ -35,15 +35,18 @@ function Large(props: { desk: Desk; entry: Entry; onOpen: (entry: Entry) => void
       data-fresh={age() < FRESH_MS}
       data-alert={props.entry.id}
     >
-      <span class="large__words">
+      <span class="large__words" data-pictured={alert().still.state === 'sent'}>
+        <Show when={alert().still.state === 'sent'}>
+          <Still alert={alert()} close={true} />
+        </Show>
         <span class="large__top">
           <span id="latest-title" class="eyebrow">{t().latest}</span>
+          <span class="large__severity">{severityWord(alert())}</span>
           <Tags alert={alert()} />
         </span>
         <span class="large__kind">
           <SeverityShape severity={alert().severity} />
           <span>{kindWord(alert().kind)}</span>
-          <span class="large__severity">{severityWord(alert())}</span>
         </span>
         <span class="large__where">
           <b>{cameraWord(alert())}</b>
@@ -65,7 +68,7 @@ function Large(props: { desk: Desk; entry: Entry; onOpen: (entry: Entry) => void
           <time datetime={alert().at}>{clock(Date.parse(alert().at))}</time>
         </span>
       </span>
-      <Still alert={alert()} />
+      <Still alert={alert()} atTop={true} />
     </button>
   )
 }
@@ -77,7 +80,7 @@ function Quiet(props: { desk: Desk }) {
   return (
     <div class="quiet" data-well={counts().bad === 0 && counts().cameras > 0}>
       <span class="quiet__sign">
-        <StateIcon state={counts().cameras === 0 ? 'unknown' : counts().bad ? 'stalled' : 'live'} />
+        <StateIcon state={counts().cameras === 0 ? 'unknown' : counts().bad ? 'care' : 'live'} />
       </span>
       <Switch>
         <Match when={counts().cameras === 0}>
@@ -93,9 +96,9 @@ function Quiet(props: { desk: Desk }) {
         </Match>
       </Switch>
       <Show when={cameras().length > 0}>
+        <p>{t().watching(cameras().length)}</p>
         <p class="quiet__watched">
-          {t().watching(cameras().length)}
-          <span>{cameras().slice(0, 12).map((camera) => camera.name || camera.camera).join(' · ')}</span>
+          <For each={cameras().slice(0, 12)}>{(camera) => <span>{camera.name || camera.camera}</span>}</For>
         </p>
       </Show>
     </div>

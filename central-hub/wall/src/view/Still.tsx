@@ -8,7 +8,7 @@ import { cameraWord, kindWord, stillWord } from './words'
 /** Width by height of the close-up; the same as in alerts.css. */
 const CLOSE_ASPECT = 4 / 3
 
-export function Still(props: { alert: Alert; close?: boolean }) {
+export function Still(props: { alert: Alert; close?: boolean; atTop?: boolean }) {
   const address = createMemo(() => (props.alert.still.state === 'sent' ? stillAddress(props.alert) : null))
   const [size, setSize] = createSignal<{ width: number; height: number } | null>(null)
   const [broken, setBroken] = createSignal(false)
@@ -28,7 +28,7 @@ export function Still(props: { alert: Alert; close?: boolean }) {
     if (image.naturalWidth > 0) setSize({ width: image.naturalWidth, height: image.naturalHeight })
   }
   return (
-    <span class="still" data-close={props.close === true} data-test={props.alert.test} data-severity={props.alert.severity}>
+    <span class="still" data-close={props.close === true} data-top={props.atTop === true} data-test={props.alert.test} data-severity={props.alert.severity}>
       <Switch>
         <Match when={address() && !broken() ? address() : null}>
           {(src) => (
@@ -47,7 +47,7 @@ export function Still(props: { alert: Alert; close?: boolean }) {
                   <svg
                     class="still__marks"
                     viewBox={`${area().x} ${area().y} ${area().width} ${area().height}`}
-                    preserveAspectRatio={props.close ? 'xMidYMid slice' : 'xMidYMid meet'}
+                    preserveAspectRatio={props.close ? 'xMidYMid slice' : props.atTop ? 'xMidYMin meet' : 'xMidYMid meet'}
                     aria-hidden="true"
                   >
                     <Show when={box()}>{(marked) => <Marked area={marked()} />}</Show>

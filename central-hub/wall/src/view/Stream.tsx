@@ -108,9 +108,18 @@ function Row(props: { desk: Desk; entry: Entry; onOpen: (entry: Entry) => void }
         <span class="row__kind">
           <SeverityTag alert={alert()} />
           <b>{kindWord(alert().kind)}</b>
-          <Show when={alert().direction}>{(direction) => <span class="direction"><Arrow to={direction()} /><span class="unseen">{directionWord(direction())}</span></span>}</Show>
         </span>
-        <span class="row__where">{cameraWord(alert())}</span>
+        <span class="row__where">
+          <span>{cameraWord(alert())}</span>
+          <Show when={alert().direction}>
+            {(direction) => (
+              <span class="direction">
+                <Arrow to={direction()} />
+                <span class="unseen">{directionWord(direction())}</span>
+              </span>
+            )}
+          </Show>
+        </span>
         <span class="row__when">
           <time datetime={alert().at}>{clock(when())}</time>
           <span>{ago(props.desk.now() - when())}</span>
@@ -126,7 +135,7 @@ function End(props: { desk: Desk }) {
   return (
     <p class="stream__end">
       <Show when={props.desk.loaded()} fallback={t().loading}>
-        <Show when={props.desk.entries().length > 0} fallback={filtered() ? t().noneFiltered : t().none}>
+        <Show when={props.desk.entries().length > 0} fallback={filtered() ? t().noneFiltered : t().noneShort}>
           <Show when={props.desk.more()} fallback={props.desk.full() ? t().onlyKept(KEPT) : t().oldest}>
             <button class="button" type="button" disabled={props.desk.older() === 'loading'} onClick={() => props.desk.loadOlder()}>
               {props.desk.older() === 'loading' ? t().loading : props.desk.older() === 'failed' ? t().loadFailed : t().older}

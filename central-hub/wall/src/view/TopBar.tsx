@@ -2,7 +2,7 @@
 import { Match, Show, Switch } from 'solid-js'
 import type { Desk } from '../desk'
 import { clock, day, length, switchLanguage, t } from '../language'
-import { Mark } from './icons'
+import { Mark, StateIcon } from './icons'
 
 export function TopBar(props: { desk: Desk; onSignOut: () => void; onKeys: () => void }) {
   const site = () => {
@@ -27,8 +27,14 @@ export function TopBar(props: { desk: Desk; onSignOut: () => void; onKeys: () =>
           <Match when={true}>{t().reconnecting}</Match>
         </Switch>
       </p>
-      <Show when={props.desk.link() === 'reconnecting'}>
+      <Show when={props.desk.link() === 'reconnecting' && props.desk.age() >= 3000}>
         <p class="bar__age">{t().dataAge(length(props.desk.age()))}</p>
+      </Show>
+      <Show when={props.desk.counts().bad > 0}>
+        <a class="bar__care" href="#devices" aria-label={t().needCare(props.desk.counts().bad)} data-mood="bad">
+          <StateIcon state="care" />
+          {props.desk.counts().bad}
+        </a>
       </Show>
       <p class="bar__time">
         <span class="bar__day">{day(props.desk.now())}</span>

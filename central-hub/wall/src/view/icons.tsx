@@ -36,6 +36,7 @@ const STATE_PATHS: Record<string, string> = {
   live: 'M3.5 8.4 6.6 11.4 12.5 4.8',
   online: 'M3.5 8.4 6.6 11.4 12.5 4.8',
   connecting: 'M8 2.5A5.5 5.5 0 1 1 2.5 8',
+  care: 'M8 2.8v6.4M8 12.6v.3',
   stalled: 'M5.5 3.5v9M10.5 3.5v9',
   offline: 'M4 4l8 8M12 4l-8 8',
   credentials: 'M10.5 5.5a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0ZM8 8v5.5M8 11h2.5',
