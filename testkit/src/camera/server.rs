@@ -19,6 +19,8 @@ use super::{Counters, Error, PATH, Spec};
 /// Pictures kept for a client that connected and has not said PLAY yet.
 const LAUNCH: &str = "( appsrc name=feed is-live=true format=time max-buffers=50 leaky-type=downstream \
                       ! rtph264pay name=pay0 pt=96 config-interval=-1 )";
+/// Steps of the main context after the end.
+const MAX_LAST_STEPS: usize = 1000;
 const ROLE: &str = "viewer";
 
 #[derive(Debug)]
@@ -47,6 +49,10 @@ impl Server {
         server.set_auth(Some(&digest_only(spec, refuses)));
         let pool = rtsp::RTSPSessionPool::new();
         pool.set_max_sessions(spec.max_sessions);
+        // Clients live on this thread too: closing one from another thread races with its reader.
+        let threads = rtsp::RTSPThreadPool::new();
+        threads.set_max_threads(0);
+        server.set_thread_pool(Some(&threads));
         server.set_session_pool(Some(&pool));
         let mounts = server.mount_points().ok_or_else(|| fail("no mount points".to_owned()))?;
         mounts.add_factory(PATH, media(feed));
@@ -58,13 +64,21 @@ impl Server {
         let thread = std::thread::Builder::new()
             .name(format!("rtsp {}", spec.id))
             .spawn(move || {
-                let _ = own_context.with_thread_default(|| own_loop.run());
-                source.destroy();
-                server.client_filter(Some(&mut |_, client: &rtsp::RTSPClient| {
-                    client.close();
-                    rtsp::RTSPFilterResult::Remove
-                }));
-                pool.filter(Some(&mut |_, _| rtsp::RTSPFilterResult::Remove));
+                let serve = || {
+                    own_loop.run();
+                    source.destroy();
+                    server.client_filter(Some(&mut |_, _| rtsp::RTSPFilterResult::Remove));
+                    pool.filter(Some(&mut |_, _| rtsp::RTSPFilterResult::Remove));
+                    // What was closed leaves through the context.
+                    for _ in 0..MAX_LAST_STEPS {
+                        if !own_context.iteration(false) {
+                            break;
+                        }
+                    }
+                };
+                if let Err(error) = own_context.with_thread_default(serve) {
+                    tracing::error!(%error, "camera has no main context");
+                }
             })
             .map_err(|source| Error::Thread { camera: spec.id.clone(), source })?;
         Ok(Self { port, context, main_loop, thread: Some(thread) })
