@@ -1,1 +1,11 @@
-//! placeholder
+//! Development kit: what tests, benches and the demo need around the real programs.
+//!
+//! Owns the simulated RTSP cameras, child processes that never outlive their parent, and the stage
+//! on which the real programs are brought up together. Nothing of it is part of the product.
+
+pub mod camera;
+pub mod port;
+pub mod process;
+mod workspace;
+
+pub use workspace::{binary, cache, workspace};
