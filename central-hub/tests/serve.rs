@@ -193,25 +193,29 @@ impl Spool {
 
 #[test]
 fn killed_at_any_moment_the_hub_loses_nothing_and_shows_nothing_twice() {
-    const RECORDS: u64 = 600;
-    const CYCLES: u64 = 12;
+    const CYCLES: u64 = 24;
+    const RECORDS_A_CYCLE: u64 = 60;
+    const RECORDS: u64 = CYCLES * RECORDS_A_CYCLE;
     let mut world = World::new();
     let key = world.add_agent("market", "gate");
-    let mut spool = Spool { open: (1..=RECORDS).collect(), settled: BTreeSet::new() };
+    let mut spool = Spool { open: BTreeSet::new(), settled: BTreeSet::new() };
     let mut seed = 20_261_123_u64;
     let mut random = move |below: u64| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (seed >> 33) % below
     };
-    let mut hub_epoch = None;
+    let (mut hub_epoch, mut killed_at_work) = (None, 0);
     for cycle in 1..=CYCLES + 1 {
         let last = cycle > CYCLES;
+        if !last {
+            spool.open.extend((cycle - 1) * RECORDS_A_CYCLE + 1..=cycle * RECORDS_A_CYCLE);
+        }
         world.start();
         let mut agent = world.connect("gate", &key).unwrap();
         agent.subscribe(ACK);
         // Everything open is sent at once, in small messages, some of it twice.
         let batches: Vec<Vec<u64>> =
-            spool.open.iter().copied().collect::<Vec<_>>().chunks(7).map(Vec::from).collect();
+            spool.open.iter().copied().collect::<Vec<_>>().chunks(3).map(Vec::from).collect();
         for batch in batches.iter().chain(batches.iter().step_by(5)) {
             let payload = message(batch.iter().copied()).to_string();
             agent.client.publish(ALERT, QoS::AtLeastOnce, false, payload).unwrap();
@@ -233,8 +237,10 @@ fn killed_at_any_moment_the_hub_loses_nothing_and_shows_nothing_twice() {
                 std::hint::spin_loop();
             }
             world.kill();
+            killed_at_work += u64::from(!spool.open.is_empty());
         }
     }
+    assert!(killed_at_work > CYCLES / 4, "the hub was killed idle: {killed_at_work} of {CYCLES}");
     assert_eq!(spool.settled.len() as u64, RECORDS);
     let operator = Operator::by_link(&world);
     let (mut shown, mut path) = (Vec::new(), "/alerts?limit=200".to_owned());
