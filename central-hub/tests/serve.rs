@@ -31,12 +31,14 @@ fn an_alert_goes_from_an_agent_to_the_wall_and_its_still_follows() {
     assert_eq!(alerts["alerts"][0]["id"], "gate/e1/3");
     assert_eq!(alerts["alerts"][0]["still"], json!({ "state": "pending" }));
     assert_eq!(alerts["next"], Value::Null);
+    let change = alerts["change"].as_u64().unwrap();
 
     // From the first change on; then only what is new, where the feed broke off.
     let events = operator.feed(&world, Some("0"), 4);
     let kinds: Vec<_> = events.iter().map(|(_, kind, _)| kind.as_str()).collect();
     assert_eq!(kinds, ["agent", "alert", "alert", "alert"]);
     still_travels(&world, &operator, &key);
+    assert_eq!(events[3].0, change.to_string(), "the list and the feed meet without a hole");
     let more = operator.feed(&world, Some(&events[3].0), 1);
     assert_eq!(more[0].2["id"], "gate/e1/2", "a still without its alert is no event");
     assert_eq!(more[0].2["still"]["url"], "/api/v1/alerts/gate/e1/2/still");
@@ -159,6 +161,17 @@ fn there_is_no_default_password_and_guessing_is_bounded() {
     assert_eq!(health.status(), 200);
     let policy = health.headers()["content-security-policy"].to_str().unwrap();
     assert!(policy.starts_with("default-src 'self'; frame-ancestors 'none'"), "{policy}");
+
+    // Every path of a page is the wall's page, but nothing below /api is.
+    for path in ["", "/", "/login", "/alerts/gate/e1/1"] {
+        let url = format!("http://127.0.0.1:{}{path}", world.ports.http);
+        let mut page = ureq::get(&url).call().unwrap();
+        assert!(page.headers().contains_key("content-security-policy"), "{path}");
+        assert!(page.body_mut().read_to_string().unwrap().contains("the wall"), "{path}");
+    }
+    for path in ["/nothing", "/../nothing"] {
+        assert_eq!(stranger.get(&world, path).status(), 404, "{path}");
+    }
 
     let login = |password: &str| json!({ "user": "admin", "password": password });
     let operator = Operator::log_in(&world, &login(&password)).unwrap();

@@ -26,9 +26,11 @@ impl World {
     /// An empty folder and settings with free ports; nothing runs yet.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let (data, wall) = (folder.path().join("data"), folder.path().join("wall"));
+        std::fs::create_dir(&wall).unwrap();
+        std::fs::write(wall.join("index.html"), "<!doctype html><title>the wall</title>").unwrap();
         let settings = format!(
-            "[hub]\ndata = \"{}\"\n[http]\nlisten = \"127.0.0.1:0\"\n[broker]\nlisten = \"127.0.0.1:0\"\n",
-            folder.path().join("data").display()
+            "hub.data = {data:?}\nhttp.listen = \"127.0.0.1:0\"\nbroker.listen = \"127.0.0.1:0\"\nwall.folder = {wall:?}\n"
         );
         std::fs::write(folder.path().join("hub.toml"), settings).unwrap();
         Self { folder, hub: None, ports: Ports { http: 0, mqtt: None } }
