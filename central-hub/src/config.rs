@@ -8,7 +8,7 @@ use protocol::SiteId;
 use serde::Deserialize;
 
 /// Everything that `central-hub.toml` may say.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     pub hub: Hub,
@@ -18,7 +18,7 @@ pub struct Config {
 }
 
 /// `[hub]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hub {
     /// The data folder: database, stills, first password. Made if it is not there. Default `hub-data`.
@@ -31,7 +31,7 @@ pub struct Hub {
 }
 
 /// `[http]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
     /// Where the API and the wall listen; port 0 takes a free one. Default `127.0.0.1:8080`.
@@ -39,7 +39,7 @@ pub struct Http {
 }
 
 /// `[broker]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Broker {
     /// Where the embedded broker listens; port 0 takes a free one. Default `127.0.0.1:1883`.
@@ -53,7 +53,7 @@ pub struct Broker {
 }
 
 /// `[wall]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Wall {
     /// The built front end. Default: looked for beside the program, in `central-hub/wall/dist` and
@@ -155,6 +155,12 @@ mod tests {
         check("").unwrap();
         assert!(Config::default().http.listen.ip().is_loopback());
         assert!(Config::default().broker.listen.ip().is_loopback());
+    }
+
+    #[test]
+    fn the_example_shows_the_defaults() {
+        let example = include_str!("../central-hub.example.toml");
+        assert_eq!(settings::parse::<Config>(example, Path::new("example")).unwrap(), Config::default());
     }
 
     #[test]

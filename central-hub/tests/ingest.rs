@@ -57,8 +57,7 @@ fn raised(seq: u64) -> Value {
 }
 
 fn course(seq: u64, of_seq: u64, kind: &str, more: Value) -> Value {
-    let mut record =
-        json!({ "epoch": "e1", "seq": seq, "at": "2026-11-23T09:00:00.000Z", "type": kind, "of_seq": of_seq });
+    let mut record = json!({ "epoch": "e1", "seq": seq, "at": "2026-11-23T09:00:00.000Z", "type": kind, "of_seq": of_seq });
     record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     record
 }
@@ -207,7 +206,10 @@ async fn status_and_last_will_tell_who_is_there() {
     let will = json!({ "v": 1, "state": "offline" });
     hub.commit(&[(topic, will.to_string().into_bytes())]).await;
     let agent = hub.store.agents(Some("gate")).await.unwrap().remove(0);
-    assert_eq!((agent.state.as_str(), agent.name.as_deref(), agent.cameras.len()), ("offline", Some("东门"), 1));
+    assert_eq!(
+        (agent.state.as_str(), agent.name.as_deref(), agent.cameras.len()),
+        ("offline", Some("东门"), 1)
+    );
     hub.store.forget_presence().await.unwrap();
     assert_eq!(hub.store.agents(None).await.unwrap()[0].state, "unknown");
 }

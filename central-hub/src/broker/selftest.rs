@@ -33,7 +33,7 @@ pub async fn run(broker: &BrokerAddress) -> Result<(), SelfTestError> {
     let address = format!("{}:{}", broker.host, broker.port);
     let token = credential::random_token()?;
     let topic = format!("{TOPIC}/{token}");
-    let mut test = SelfTest { broker, address, token };
+    let mut test = SelfTest { broker, address, token, connections: 0 };
     test.publish(&topic, true, "store a retained message").await?;
     test.receive(&topic, &topic, "deliver a retained message").await?;
     let shared = format!("$share/selftest/{topic}/shared");
@@ -46,11 +46,15 @@ struct SelfTest<'a> {
     broker: &'a BrokerAddress,
     address: String,
     token: String,
+    connections: u32,
 }
 
 impl SelfTest<'_> {
-    fn connect(&self) -> (AsyncClient, EventLoop) {
-        AsyncClient::new(self.broker.options("signalbox-hub.selftest"), 8)
+    /// Under a client id of its own: the broker may still be busy with the end of the one before.
+    fn connect(&mut self) -> (AsyncClient, EventLoop) {
+        self.connections += 1;
+        let client = format!("signalbox-hub.selftest.{}", self.connections);
+        AsyncClient::new(self.broker.options(&client), 8)
     }
 
     async fn bounded(
@@ -66,7 +70,7 @@ impl SelfTest<'_> {
         }
     }
 
-    async fn publish(&self, topic: &str, retain: bool, what: &'static str) -> Result<(), SelfTestError> {
+    async fn publish(&mut self, topic: &str, retain: bool, what: &'static str) -> Result<(), SelfTestError> {
         let (client, mut events) = self.connect();
         let work = async {
             let payload = self.token.clone();
@@ -82,7 +86,7 @@ impl SelfTest<'_> {
 
     /// Subscribes and waits for the token; to a shared filter (which gets no retained messages) it is sent
     /// once the subscription stands.
-    async fn receive(&self, filter: &str, topic: &str, what: &'static str) -> Result<(), SelfTestError> {
+    async fn receive(&mut self, filter: &str, topic: &str, what: &'static str) -> Result<(), SelfTestError> {
         let (client, mut events) = self.connect();
         let shared = filter != topic;
         let work = async {

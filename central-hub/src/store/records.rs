@@ -4,7 +4,7 @@
 //! acknowledgement names is committed; a bad record is kept as a dead letter and settled, and takes
 //! no good one with it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use hub_core::RangeSet;
 use protocol::alert::ReadRecord;
@@ -18,12 +18,13 @@ use super::{Store, StoreError, agents, changes};
 mod body;
 mod content;
 mod letters;
+mod settled;
+
+pub use settled::SettledCache;
 
 /// Most ranges beyond `settled_through` that an acknowledgement names of old; those of the batch it
 /// answers are named besides.
 const OLD_RANGES: usize = 200;
-/// Epochs whose settled ranges are kept in memory.
-const CACHED_EPOCHS: usize = 1024;
 
 /// One message from an agent, read.
 #[derive(Debug)]
@@ -62,10 +63,6 @@ pub struct Counts {
     /// Messages under the name of an agent that is not enrolled there; never acknowledged.
     pub stranger: u64,
 }
-
-/// What is settled, as of the last commit. Belongs to the one task that writes records.
-#[derive(Debug, Default)]
-pub struct SettledCache(HashMap<(AgentId, Epoch), RangeSet>);
 
 /// What a batch settles of one epoch.
 #[derive(Debug, Default)]
@@ -111,7 +108,7 @@ impl Store {
         let mut sets = Vec::new();
         let mut acks = Vec::new();
         for ((site, agent, epoch), touched) in touched {
-            let set = settle(&mut tx, cache, &agent, &epoch, &touched).await?;
+            let set = settled::add(&mut tx, cache, &agent, &epoch, &touched.ranges).await?;
             let ack = self.acknowledgement(&epoch, &set, touched);
             acks.push((Topic { site, agent: agent.clone(), channel: Channel::Ack }, ack));
             sets.push(((agent, epoch), set));
@@ -123,10 +120,7 @@ impl Store {
             changes::prune(&mut tx, latest).await?;
         }
         tx.commit().await?;
-        if cache.0.len() > CACHED_EPOCHS {
-            cache.0.clear();
-        }
-        cache.0.extend(sets);
+        cache.committed(sets);
         self.announce(latest);
         Ok(Committed { acks, counts })
     }
@@ -290,48 +284,4 @@ impl Batch<'_> {
         tracing::warn!(agent = %arrival.agent, ?reason, why, "record refused for good, kept as a dead letter");
         letters::put(self.db, arrival, channel, id, reason, why, raw).await
     }
-}
-
-/// Adds what a batch settled, in memory and in the transaction. The cache itself is not touched: the
-/// commit may still fail.
-async fn settle(
-    db: &mut SqliteConnection,
-    cache: &SettledCache,
-    agent: &AgentId,
-    epoch: &Epoch,
-    touched: &Touched,
-) -> Result<RangeSet, StoreError> {
-    let key = (agent.clone(), epoch.clone());
-    let before = match cache.0.get(&key) {
-        Some(set) => set.clone(),
-        None => {
-            let sql = "SELECT first, last FROM settled WHERE agent = ?1 AND epoch = ?2";
-            let query = sqlx::query_as::<_, (i64, i64)>(sql).bind(agent.as_str()).bind(epoch.as_str());
-            let rows = query.fetch_all(&mut *db).await?;
-            rows.into_iter().map(|(f, l)| (f.cast_unsigned(), l.cast_unsigned())).collect()
-        }
-    };
-    let mut after = before.clone();
-    for (first, last) in &touched.ranges {
-        after.insert_range(*first, *last);
-    }
-    for (first, _) in before.iter().filter(|(first, last)| after.range_of(*first) != Some((*first, *last))) {
-        sqlx::query("DELETE FROM settled WHERE agent = ?1 AND epoch = ?2 AND first = ?3")
-            .bind(agent.as_str())
-            .bind(epoch.as_str())
-            .bind(first.cast_signed())
-            .execute(&mut *db)
-            .await?;
-    }
-    for (first, last) in after.iter().filter(|(first, last)| before.range_of(*first) != Some((*first, *last)))
-    {
-        sqlx::query("INSERT INTO settled (agent, epoch, first, last) VALUES (?1, ?2, ?3, ?4)")
-            .bind(agent.as_str())
-            .bind(epoch.as_str())
-            .bind(first.cast_signed())
-            .bind(last.cast_signed())
-            .execute(&mut *db)
-            .await?;
-    }
-    Ok(after)
 }

@@ -10,6 +10,8 @@ use crate::store::agents::AgentView;
 #[derive(Serialize)]
 pub(super) struct Agents {
     agents: Vec<NamedAgent>,
+    /// The feed from here on (`?after=`) misses nothing that is not in here.
+    change: i64,
 }
 
 /// An agent with its site's name.
@@ -22,8 +24,9 @@ pub(super) struct NamedAgent {
 
 /// `GET /agents`
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Agents>, Refusal> {
+    let change = app.store.latest_change().await?;
     let agents = app.store.agents(None).await?;
-    Ok(Json(Agents { agents: agents.into_iter().map(|a| named(&app, a)).collect() }))
+    Ok(Json(Agents { agents: agents.into_iter().map(|a| named(&app, a)).collect(), change }))
 }
 
 pub(super) fn named(app: &App, agent: AgentView) -> NamedAgent {

@@ -26,6 +26,8 @@ pub(super) struct Wanted {
 pub(super) struct Page {
     alerts: Vec<AlertView>,
     next: Option<String>,
+    /// The feed from here on (`?after=`) misses nothing that is not in this page.
+    change: i64,
 }
 
 /// `GET /alerts`
@@ -46,8 +48,9 @@ pub(super) async fn list(
         None => None,
     };
     let filter = Filter { site: wanted.site, agent: wanted.agent, camera: wanted.camera, kind: wanted.kind };
+    let change = app.store.latest_change().await?;
     let (alerts, next) = app.store.alerts(&filter, before.as_ref(), limit).await?;
-    Ok(Json(Page { alerts, next: next.map(|c| c.to_text()) }))
+    Ok(Json(Page { alerts, next: next.map(|c| c.to_text()), change }))
 }
 
 /// `GET /alerts/{agent}/{epoch}/{seq}`

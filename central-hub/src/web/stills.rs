@@ -7,8 +7,10 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
 use protocol::{AgentId, AlertId, Epoch, MAX_STILL_BYTES};
 use sha2::{Digest, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::alerts::alert_id;
 use super::{App, Refusal};
@@ -17,6 +19,8 @@ use crate::still;
 
 /// How long an upload may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a refused one is read on.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 
 type StillPath = Result<Path<(AgentId, Epoch, u64)>, PathRejection>;
 
@@ -27,7 +31,26 @@ pub(super) async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let key = bearer(&headers).ok_or_else(unknown_key)?;
+    let (id, _permit) = match admit(&app, path, &headers).await {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            drain(body).await;
+            return Err(refusal);
+        }
+    };
+    let bytes = read(&headers, body).await?;
+    let sha256 = Sha256::digest(&bytes).to_vec();
+    check(&headers, &bytes, &sha256)?;
+    store(&app, &id, bytes, sha256).await
+}
+
+/// All that can be said before the body is read.
+async fn admit(
+    app: &App,
+    path: StillPath,
+    headers: &HeaderMap,
+) -> Result<(AlertId, OwnedSemaphorePermit), Refusal> {
+    let key = bearer(headers).ok_or_else(unknown_key)?;
     let login = app.store.login_by_key(&token_hash(key)).await?.ok_or_else(unknown_key)?;
     let id = alert_id(path)?;
     if login.agent != id.agent.as_str() {
@@ -38,11 +61,28 @@ pub(super) async fn receive(
         let message = "a still is sent as image/jpeg";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_jpeg", message));
     }
-    let _permit = app.uploads.try_acquire().map_err(|_| Refusal::busy())?;
-    let bytes = read(&headers, body).await?;
-    let sha256 = Sha256::digest(&bytes).to_vec();
-    check(&headers, &bytes, &sha256)?;
-    store(&app, &id, bytes, sha256).await
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|n| n > MAX_STILL_BYTES) {
+        return Err(too_large());
+    }
+    let permit = app.uploads.clone().try_acquire_owned().map_err(|_| Refusal::busy())?;
+    Ok((id, permit))
+}
+
+/// Reads a refused body away, to a bound: who is still sending when the connection closes sees a
+/// broken pipe in place of the reason.
+async fn drain(body: Body) {
+    let mut chunks = body.into_data_stream();
+    let reading = async {
+        let mut left = 2 * MAX_STILL_BYTES;
+        while let Some(Ok(chunk)) = chunks.next().await {
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN_PATIENCE, reading).await;
 }
 
 async fn store(app: &App, id: &AlertId, bytes: Bytes, sha256: Vec<u8>) -> Result<StatusCode, Refusal> {
@@ -69,22 +109,21 @@ async fn store(app: &App, id: &AlertId, bytes: Bytes, sha256: Vec<u8>) -> Result
 }
 
 async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-    let too_large = || {
-        let message = "a still has at most 2 MiB";
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
-    };
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|n| n > MAX_STILL_BYTES) {
-        return Err(too_large());
-    }
     match tokio::time::timeout(PATIENCE, to_bytes(body, MAX_STILL_BYTES)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) if announced.is_none() => Err(too_large()),
-        Ok(Err(_)) => Err(Refusal::bad_request("the upload broke off")),
+        // A length that was announced was checked already.
+        Ok(Err(_)) if headers.contains_key(header::CONTENT_LENGTH) => {
+            Err(Refusal::bad_request("the upload broke off"))
+        }
+        Ok(Err(_)) => Err(too_large()),
         Err(_) => {
             Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the upload took more than 60 s"))
         }
     }
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "a still has at most 2 MiB")
 }
 
 fn check(headers: &HeaderMap, bytes: &[u8], sha256: &[u8]) -> Result<(), Refusal> {

@@ -1,0 +1,70 @@
+//! Which records of an epoch are settled: in memory as of the last commit, and in the transaction.
+
+use std::collections::HashMap;
+
+use hub_core::RangeSet;
+use protocol::{AgentId, Epoch};
+use sqlx::SqliteConnection;
+
+use super::StoreError;
+
+/// Epochs whose settled ranges are kept in memory.
+const CACHED_EPOCHS: usize = 1024;
+
+/// What is settled, as of the last commit. Belongs to the one task that writes records.
+#[derive(Debug, Default)]
+pub struct SettledCache(HashMap<(AgentId, Epoch), RangeSet>);
+
+impl SettledCache {
+    /// Takes over what a commit settled.
+    pub(super) fn committed(&mut self, sets: Vec<((AgentId, Epoch), RangeSet)>) {
+        if self.0.len() > CACHED_EPOCHS {
+            self.0.clear();
+        }
+        self.0.extend(sets);
+    }
+}
+
+/// Adds what a batch settled, in memory and in the transaction. The cache itself is not touched: the
+/// commit may still fail.
+pub(super) async fn add(
+    db: &mut SqliteConnection,
+    cache: &SettledCache,
+    agent: &AgentId,
+    epoch: &Epoch,
+    ranges: &[(u64, u64)],
+) -> Result<RangeSet, StoreError> {
+    let key = (agent.clone(), epoch.clone());
+    let before = match cache.0.get(&key) {
+        Some(set) => set.clone(),
+        None => {
+            let sql = "SELECT first, last FROM settled WHERE agent = ?1 AND epoch = ?2";
+            let query = sqlx::query_as::<_, (i64, i64)>(sql).bind(agent.as_str()).bind(epoch.as_str());
+            let rows = query.fetch_all(&mut *db).await?;
+            rows.into_iter().map(|(f, l)| (f.cast_unsigned(), l.cast_unsigned())).collect()
+        }
+    };
+    let mut after = before.clone();
+    for (first, last) in ranges {
+        after.insert_range(*first, *last);
+    }
+    for (first, _) in before.iter().filter(|(first, last)| after.range_of(*first) != Some((*first, *last))) {
+        sqlx::query("DELETE FROM settled WHERE agent = ?1 AND epoch = ?2 AND first = ?3")
+            .bind(agent.as_str())
+            .bind(epoch.as_str())
+            .bind(first.cast_signed())
+            .execute(&mut *db)
+            .await?;
+    }
+    for (first, last) in after.iter().filter(|(first, last)| before.range_of(*first) != Some((*first, *last)))
+    {
+        sqlx::query("INSERT INTO settled (agent, epoch, first, last) VALUES (?1, ?2, ?3, ?4)")
+            .bind(agent.as_str())
+            .bind(epoch.as_str())
+            .bind(first.cast_signed())
+            .bind(last.cast_signed())
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(after)
+}

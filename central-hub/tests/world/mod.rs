@@ -1,0 +1,262 @@
+//! A real hub process in a temporary folder, agents that speak MQTT to it, and an operator.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
+
+use central_hub::ports::Ports;
+use protocol::Ack;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, Packet, PubAckReason, SubscribeReasonCode};
+use rumqttc::v5::{Client, Connection, ConnectionError, Event, MqttOptions};
+use serde_json::{Value, json};
+
+/// No wait is longer.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct World {
+    pub folder: tempfile::TempDir,
+    hub: Option<Child>,
+    pub ports: Ports,
+}
+
+impl World {
+    /// An empty folder and settings with free ports; nothing runs yet.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, wall) = (folder.path().join("data"), folder.path().join("wall"));
+        std::fs::create_dir(&wall).unwrap();
+        std::fs::write(wall.join("index.html"), "<!doctype html><title>the wall</title>").unwrap();
+        let settings = format!(
+            "hub.data = {data:?}\nhttp.listen = \"127.0.0.1:0\"\nbroker.listen = \"127.0.0.1:0\"\nwall.folder = {wall:?}\n"
+        );
+        std::fs::write(folder.path().join("hub.toml"), settings).unwrap();
+        Self { folder, hub: None, ports: Ports { http: 0, mqtt: None } }
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_central-hub"));
+        command.args(words).arg("--config").arg(self.folder.path().join("hub.toml"));
+        command
+    }
+
+    pub fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    pub fn start(&mut self) {
+        Ports::remove(&self.data());
+        let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+        let mut child = self.command(&["serve"]).stderr(log).spawn().unwrap();
+        let begun = Instant::now();
+        self.ports = loop {
+            if let Some(ports) = Ports::read(&self.data()) {
+                break ports;
+            }
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none() && begun.elapsed() < PATIENCE, "hub did not start: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        self.hub = Some(child);
+    }
+
+    pub fn kill(&mut self) {
+        let mut child = self.hub.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Asks politely; how long it took.
+    pub fn stop(&mut self) -> Duration {
+        let mut child = self.hub.take().unwrap();
+        let begun = Instant::now();
+        assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+        assert!(child.wait().unwrap().success(), "{}", self.log());
+        begun.elapsed()
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Enrols an agent; its key.
+    pub fn add_agent(&self, site: &str, agent: &str) -> String {
+        let file = self.folder.path().join(format!("{agent}.key"));
+        let file = file.to_str().unwrap();
+        let out = self.run(&["agent", "add", "--site", site, "--agent", agent, "--key-file", file]);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        std::fs::read_to_string(file).unwrap().trim().to_owned()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/api/v1{path}", self.ports.http)
+    }
+
+    pub fn connect(&self, agent: &str, key: &str) -> Result<Agent, ConnectReturnCode> {
+        let mut options = MqttOptions::new(agent, "127.0.0.1", self.ports.mqtt.unwrap());
+        options.set_credentials(agent, key).set_clean_start(true);
+        options.set_max_packet_size(Some(256 * 1024));
+        let (client, connection) = Client::new(options, 256);
+        let mut agent = Agent { client, connection };
+        loop {
+            match agent.event() {
+                Ok(Event::Incoming(Packet::ConnAck(_))) => return Ok(agent),
+                Ok(_) => {}
+                Err(ConnectionError::ConnectionRefused(code)) => return Err(code),
+                Err(error) => panic!("{error}: {}", self.log()),
+            }
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.hub.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// An agent's connection to the broker.
+pub struct Agent {
+    pub client: Client,
+    connection: Connection,
+}
+
+impl Agent {
+    /// The next thing that happens.
+    pub fn event(&mut self) -> Result<Event, ConnectionError> {
+        self.connection.recv_timeout(PATIENCE).expect("nothing happened in time")
+    }
+
+    /// Waits for something; `None` where the connection ends before.
+    pub fn wait<T>(&mut self, mut wanted: impl FnMut(Packet) -> Option<T>) -> Option<T> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if let Event::Incoming(packet) = self.event().ok()?
+                && let Some(found) = wanted(packet)
+            {
+                return Some(found);
+            }
+        }
+        panic!("what was waited for did not happen");
+    }
+
+    pub fn subscribe(&mut self, filter: &str) -> SubscribeReasonCode {
+        self.client.subscribe(filter, QoS::AtLeastOnce).unwrap();
+        self.wait(|p| match p {
+            Packet::SubAck(ack) => Some(ack.return_codes[0]),
+            _ => None,
+        })
+        .unwrap()
+    }
+
+    pub fn publish(&mut self, topic: &str, payload: &Value) -> PubAckReason {
+        self.client.publish(topic, QoS::AtLeastOnce, false, payload.to_string()).unwrap();
+        self.wait(|p| match p {
+            Packet::PubAck(ack) => Some(ack.reason),
+            _ => None,
+        })
+        .unwrap()
+    }
+
+    /// The next acknowledgement of the hub; `None` where the connection ends before.
+    pub fn ack(&mut self) -> Option<Ack> {
+        self.wait(|p| match p {
+            Packet::Publish(p) if p.topic.ends_with(b"/ack") => {
+                Some(serde_json::from_slice(&p.payload).unwrap())
+            }
+            _ => None,
+        })
+    }
+}
+
+/// An operator's browser, as far as the API goes.
+pub struct Operator {
+    http: ureq::Agent,
+    cookie: String,
+}
+
+impl Operator {
+    /// A browser without a session.
+    pub fn stranger() -> Self {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
+        Self { http: config.build().into(), cookie: String::new() }
+    }
+
+    pub fn log_in(world: &World, login: &Value) -> Result<Self, u16> {
+        let mut operator = Self::stranger();
+        let response = operator.http.post(world.url("/session")).send_json(login).unwrap();
+        if response.status() != 200 {
+            return Err(response.status().as_u16());
+        }
+        let cookie = response.headers()["set-cookie"].to_str().unwrap().to_owned();
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+        operator.cookie = cookie.split(';').next().unwrap().to_owned();
+        Ok(operator)
+    }
+
+    pub fn by_link(world: &World) -> Self {
+        let out = world.run(&["user", "login-link"]);
+        let link = String::from_utf8(out.stdout).unwrap();
+        let (page, token) = link.trim().split_once('#').unwrap();
+        assert_eq!(page, format!("http://127.0.0.1:{}/login", world.ports.http));
+        let operator = Self::log_in(world, &json!({ "token": token })).unwrap();
+        assert_eq!(Self::log_in(world, &json!({ "token": token })).err(), Some(401), "used twice");
+        operator
+    }
+
+    pub fn get(&self, world: &World, path: &str) -> ureq::http::Response<ureq::Body> {
+        self.http.get(world.url(path)).header("cookie", &self.cookie).call().unwrap()
+    }
+
+    pub fn json(&self, world: &World, path: &str) -> Value {
+        let mut response = self.get(world, path);
+        assert_eq!(response.status(), 200, "{path}: {}", response.body_mut().read_to_string().unwrap());
+        response.body_mut().read_json().unwrap()
+    }
+
+    /// Reads `count` events of the feed: (id, type, data).
+    pub fn feed(&self, world: &World, after: Option<&str>, count: usize) -> Vec<(String, String, Value)> {
+        let mut request = self.http.get(world.url("/feed")).header("cookie", &self.cookie);
+        if let Some(after) = after {
+            request = request.header("last-event-id", after);
+        }
+        let lines = BufReader::new(request.call().unwrap().into_body().into_reader()).lines();
+        let (mut events, mut event) = (Vec::new(), (String::new(), String::new(), Value::Null));
+        for line in lines {
+            let line = line.unwrap();
+            match line.split_once(':').map(|(name, value)| (name, value.trim_start())) {
+                Some(("id", id)) => event.0 = id.to_owned(),
+                Some(("event", kind)) => event.1 = kind.to_owned(),
+                Some(("data", data)) => event.2 = serde_json::from_str(data).unwrap(),
+                _ if line.is_empty() && !event.1.is_empty() => {
+                    events.push(std::mem::replace(&mut event, (String::new(), String::new(), Value::Null)));
+                    if events.len() == count {
+                        return events;
+                    }
+                }
+                _ => {}
+            }
+        }
+        panic!("the feed ended after {} events", events.len());
+    }
+}
+
+pub fn raised(seq: u64) -> Value {
+    json!({
+        "epoch": "e1", "seq": seq, "at": "2026-11-23T08:00:00.000Z", "type": "raised", "camera": "c1",
+        "kind": "LineDetector/Crossed", "rule": "line-a", "severity": "high", "still": { "state": "pending" },
+    })
+}
+
+pub fn message(seqs: impl IntoIterator<Item = u64>) -> Value {
+    json!({ "v": 1, "records": seqs.into_iter().map(raised).collect::<Vec<_>>() })
+}
