@@ -6,19 +6,15 @@ import { extended, NONE, refreshed, told, type Alerts } from './alert-list'
 import { count, seen } from './devices'
 import { openFeed } from './feed'
 import * as hub from './hub'
+import { openPlaces, type Entry } from './places'
+import { overlaid, Questions } from './questions'
 import type { Agent, Alert } from './wire'
 
 const ASK_EVERY_MS = 15_000
 /** An alert that came in this long ago is still marked as new. */
 export const FRESH_MS = 30_000
-
-/** One alert in its place: the place stays, what is in it may change. */
-export interface Entry {
-  readonly id: string
-  readonly alert: Accessor<Alert>
-  /** When the feed brought it, on this page's clock; 0 if it came with a list. */
-  readonly came: number
-}
+/** An alert that reached the hub longer ago is no news, even if this page did not know it. */
+const NEWS_MS = 60_000
 
 export type Link = 'connecting' | 'live' | 'reconnecting'
 export type Desk = ReturnType<typeof openDesk>
@@ -36,22 +32,12 @@ export function openDesk(onSessionEnd: () => void) {
   const now = clock()
 
   // -- the lists -------------------------------------------------------------------------------
-  const slots = new Map<string, { entry: Entry; set: (alert: Alert) => void }>()
-  const slot = (alert: Alert, came: number) => {
-    const known = slots.get(alert.id)
-    if (known) return known.set(alert), known.entry
-    const [read, write] = createSignal(alert)
-    const entry = { id: alert.id, alert: read, came }
-    slots.set(alert.id, { entry, set: (next) => void write(next) })
-    return entry
-  }
-  const entries = createMemo(() => alerts().list.map((alert) => slots.get(alert.id)!.entry))
+  const places = openPlaces()
+  const entries = createMemo(() => alerts().list.map(places.of))
   const keep = (next: Alerts, came: number) => {
-    for (const alert of next.list) slot(alert, came)
+    for (const alert of next.list) places.put(alert, came)
     setAlerts(next)
-    const kept = new Set(next.list.map((alert) => alert.id))
-    const large = latest()?.id
-    for (const id of slots.keys()) if (!kept.has(id) && id !== large) slots.delete(id)
+    places.only(next.list, latest()?.id)
   }
   const enlarge = (entry: Entry) => {
     const shown = latest()
@@ -61,40 +47,32 @@ export function openDesk(onSessionEnd: () => void) {
     (!filter().camera || filter().camera === alert.camera) && (!filter().kind || filter().kind === alert.kind)
 
   // -- the feed --------------------------------------------------------------------------------
-  const toldSince = new Set<Set<string>>() // one set of ids for each question under way
-  const touch = (id: string) => toldSince.forEach((ids) => ids.add(id))
-  const asking = async <T>(question: Promise<T>, use: (answer: T, spared: ReadonlySet<string>) => void) => {
-    const spared = new Set<string>()
-    toldSince.add(spared)
-    try {
-      const answer = await question
-      if (!closed) batch(() => (heardFrom(), use(answer, spared)))
-    } finally {
-      toldSince.delete(spared)
-    }
-  }
+  const questions = new Questions()
   let closed = false
   let failed = false // the last question went unanswered, whatever the feed's socket says
   const heardFrom = () => setContact(Date.now())
+  const asking = async <T>(question: Promise<T>, use: (answer: T, spared: ReadonlySet<string>) => void) => {
+    const { answer, spared } = await questions.ask(question)
+    if (!closed) batch(() => (heardFrom(), use(answer, spared)))
+  }
 
   const onAlert = (alert: Alert) =>
     batch(() => {
       heardFrom()
-      touch(alert.id)
-      const isNew = !slots.has(alert.id)
+      questions.told(alert.id)
+      const isNew = !places.has(alert.id)
       const came = isNew ? Date.now() : 0
-      if (passes(alert)) keep(told(alerts(), alert), came)
-      // a change of an alert older than all that is kept is not news
-      if (isNew && passes(alert) && !slots.has(alert.id)) return
-      enlarge(slot(alert, came))
-      if (!passes(alert) && latest()?.id !== alert.id) slots.delete(alert.id)
-      if (isNew && Date.now() + hub.hubClockAhead - Date.parse(alert.received_at) < 60_000) news.forEach((tell) => tell(alert))
+      const next = passes(alert) ? told(alerts(), alert) : alerts()
+      enlarge(places.put(alert, came))
+      keep(next, came)
+      const age = Date.now() + hub.hubClockAhead - Date.parse(alert.received_at)
+      if (isNew && age < NEWS_MS) news.forEach((tell) => tell(alert))
     })
   const onAgent = (agent: Agent) =>
     batch(() => {
       heardFrom()
-      touch(`${agent.site}/${agent.agent}`)
-      setAgents([...agents().filter((other) => other.site !== agent.site || other.agent !== agent.agent), agent])
+      questions.told(agentKey(agent))
+      setAgents([...agents().filter((other) => agentKey(other) !== agentKey(agent)), agent])
     })
 
   // -- questions -------------------------------------------------------------------------------
@@ -107,11 +85,7 @@ export function openDesk(onSessionEnd: () => void) {
   }
   const askAgents = () =>
     asking(hub.agents(), (answer, spared) => {
-      const key = (agent: Agent) => `${agent.site}/${agent.agent}`
-      const fresher = new Map(agents().filter((agent) => spared.has(key(agent))).map((agent) => [key(agent), agent]))
-      const listed = answer.map((agent) => fresher.get(key(agent)) ?? agent)
-      const unlisted = [...fresher.values()].filter((agent) => !answer.some((other) => key(other) === key(agent)))
-      setAgents([...listed, ...unlisted])
+      setAgents(overlaid(answer, agents(), spared, agentKey))
       if (failed) {
         failed = false
         feed.reopen() // it may hang on a connection that is long dead
@@ -194,6 +168,8 @@ export function openDesk(onSessionEnd: () => void) {
     },
   }
 }
+
+const agentKey = (agent: Agent): string => `${agent.site}/${agent.agent}`
 
 /** The hub's time, ticking each second. */
 function clock(): Accessor<number> {

@@ -151,7 +151,7 @@ const en: Texts = {
 
   latest: 'Latest alert',
   stream: 'Alerts',
-  devices: 'Boxes and cameras',
+  devices: 'Boxes & cameras',
   none: 'No alerts yet. All is well',
   noneShort: 'No alerts yet',
   justNow: 'just now',

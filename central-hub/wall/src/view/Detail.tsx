@@ -1,6 +1,7 @@
 //! One alert with everything that is known of it.
 import { createMemo, For } from 'solid-js'
-import type { Desk, Entry } from '../desk'
+import type { Desk } from '../desk'
+import type { Entry } from '../places'
 import { ago, fullTime, length, number, percent, t } from '../language'
 import type { Alert } from '../wire'
 import { Dialog } from './Dialog'

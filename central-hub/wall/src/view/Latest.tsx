@@ -1,6 +1,7 @@
 //! The newest alert, large enough for the far end of the room; or, if there is none, whether that is good.
 import { For, Match, Show, Switch } from 'solid-js'
-import { FRESH_MS, type Desk, type Entry } from '../desk'
+import { FRESH_MS, type Desk } from '../desk'
+import type { Entry } from '../places'
 import { ago, clock, t } from '../language'
 import { Arrow, SeverityShape, StateIcon } from './icons'
 import { Still } from './Still'

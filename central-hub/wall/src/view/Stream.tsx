@@ -2,7 +2,8 @@
 //! alert, or is moving the pointer over the list, what is new waits behind a button and nothing moves.
 import { createEffect, createMemo, createSignal, For, on, onCleanup, Show } from 'solid-js'
 import { KEPT } from '../alert-list'
-import { FRESH_MS, type Desk, type Entry } from '../desk'
+import { FRESH_MS, type Desk } from '../desk'
+import type { Entry } from '../places'
 import { ago, clock, t } from '../language'
 import { Filters } from './Filters'
 import { Arrow } from './icons'

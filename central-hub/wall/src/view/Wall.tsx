@@ -1,7 +1,8 @@
 //! The first page: what happened last, what happened before, and whether the boxes and cameras see.
 //! Owns: which alert is open, and the keys.
 import { createEffect, createSignal, onCleanup, onMount, Show } from 'solid-js'
-import { openDesk, type Entry } from '../desk'
+import { openDesk } from '../desk'
+import type { Entry } from '../places'
 import { length, switchLanguage, t } from '../language'
 import { Announcer } from './Announcer'
 import { Detail } from './Detail'
