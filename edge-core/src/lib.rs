@@ -4,6 +4,8 @@
 
 pub mod detection;
 pub mod geometry;
+pub mod mask;
 
 pub use detection::Detection;
 pub use geometry::{FrameSize, Point, Rect};
+pub use mask::{Mask, MaskSource};

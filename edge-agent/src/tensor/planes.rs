@@ -80,13 +80,24 @@ pub fn check(picture: &Planes) -> Result<(), &'static str> {
     if whole { Ok(()) } else { Err("a plane is shorter than its size says") }
 }
 
-/// One pixel in whole RGB values; chroma of its own 2 x 2 block alone.
-pub fn colour_of(picture: &Planes) -> impl Fn(u8, u8, u8) -> [u8; 3] + use<> {
-    let c = Coefficients::of(picture.matrix, picture.full_range);
-    move |y, u, v| {
-        let rgb = convert(&c, f32::from(y), f32::from(u), f32::from(v));
-        rgb.map(|value| value as u8)
+/// The whole picture as RGB bytes. The planes were checked.
+pub fn to_rgb(picture: &Planes) -> Vec<u8> {
+    let coefficients = Coefficients::of(picture.matrix, picture.full_range);
+    let Planes { width, height, .. } = *picture;
+    let mut pixels = vec![0; 3 * width * height];
+    for (y, out) in pixels.chunks_exact_mut(3 * width).enumerate() {
+        let luma = &picture.y[y * picture.y_stride..][..width];
+        let chroma: (&[u8], &[u8], usize) = match picture.chroma {
+            Chroma::Planar { u, v, stride } => (&u[y / 2 * stride..], &v[y / 2 * stride..], 1),
+            Chroma::Interleaved { uv, stride } => (&uv[y / 2 * stride..], &uv[y / 2 * stride + 1..], 2),
+        };
+        for (x, (out, luma)) in out.as_chunks_mut::<3>().0.iter_mut().zip(luma).enumerate() {
+            let (u, v) = (chroma.0[x / 2 * chroma.2], chroma.1[x / 2 * chroma.2]);
+            let rgb = convert(&coefficients, f32::from(*luma), f32::from(u), f32::from(v));
+            *out = rgb.map(|value| value as u8);
+        }
     }
+    pixels
 }
 
 impl Scaler {
@@ -212,7 +223,7 @@ fn blend_pairs(plane: &[u8], stride: usize, rows: usize, tap: Tap, u: &mut [u16]
     let (near, far) = two_rows(plane, stride, rows, tap, 2 * width);
     let (a, b) = (256 - tap.weight as u16, tap.weight as u16);
     let pairs = near.as_chunks::<2>().0.iter().zip(far.as_chunks::<2>().0);
-    for (((u, v), near), far) in u.iter_mut().zip(v.iter_mut()).zip(pairs.clone().map(|p| p.0)).zip(pairs.map(|p| p.1)) {
+    for ((u, v), (near, far)) in u.iter_mut().zip(v.iter_mut()).zip(pairs) {
         *u = u16::from(near[0]) * a + u16::from(far[0]) * b;
         *v = u16::from(near[1]) * a + u16::from(far[1]) * b;
     }
