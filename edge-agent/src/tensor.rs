@@ -6,6 +6,8 @@
 //! in `rgb` (to the bit as OpenCV's bilinear resize does it, since parity is measured against that).
 //! What a model makes of it is `detect`'s.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod planes;
 mod rgb;
 
