@@ -40,16 +40,21 @@ def answers(card, model):
 
 
 def samples(card, model):
-    """The largest value, and a few spread over the output, of each output."""
+    """Values that any change of the model shows in: of every channel or column, the extremes in each
+    of three stretches (for label scores, the largest of all)."""
     import numpy as np
 
     found = []
     for index, output in enumerate(answers(card, model)):
-        flat = output.ravel()
-        picks = [int(np.argmax(flat)), int(np.argmin(flat))] + [int(i * len(flat) // 5 + i * 7) for i in range(1, 5)]
-        if output.shape[-1] == 85:
-            score = output[0, :, 4] * output[0, :, 5:].max(-1)
-            picks += [int(row) * 85 + col for row in np.argsort(-score)[:2] for col in (0, 2, 4, 5 + int(output[0, row, 5:].argmax()))]
+        places = np.arange(output.size).reshape(output.shape)[0]
+        channels = places.T if places.ndim == 2 else places.reshape(places.shape[0], -1)
+        flat, picks = output.ravel(), []
+        for number, channel in enumerate(channels):
+            if places.ndim == 2 and number >= 5:
+                picks.append(int(channel[flat[channel].argmax()]))
+                continue
+            for part in np.array_split(channel, 3):
+                picks += [int(part[flat[part].argmax()]), int(part[flat[part].argmin()])]
         found += [[index, at, round(float(flat[at]), 5)] for at in dict.fromkeys(picks)]
     return found
 

@@ -34,7 +34,9 @@ pub enum ModelError {
     Missing { model: String, path: PathBuf },
     #[error("model {model}: the file is {found} bytes, its card says {expected}; run `make setup`")]
     Size { model: String, found: u64, expected: u64 },
-    #[error("model {model}: sha256 is {found}, its card says {expected}; the file was altered: run `make setup`")]
+    #[error(
+        "model {model}: sha256 is {found}, its card says {expected}; the file was altered: run `make setup`"
+    )]
     Hash { model: String, found: String, expected: String },
     #[error("model {model}: the graph is refused: {reason}")]
     Graph { model: String, reason: String },

@@ -6,6 +6,8 @@
 //! in `rgb` (to the bit as OpenCV's bilinear resize does it, since parity is measured against that).
 //! What a model makes of it is `detect`'s.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod planes;
 mod rgb;
 
@@ -101,8 +103,11 @@ impl InputTensor {
 
     /// Fills the tensor from a decoder's planes.
     pub fn fill_planes(&mut self, picture: &Planes) -> Result<Letterbox, TensorError> {
-        planes::check(picture)
-            .map_err(|reason| TensorError { width: picture.width, height: picture.height, reason })?;
+        planes::check(picture).map_err(|reason| TensorError {
+            width: picture.width,
+            height: picture.height,
+            reason,
+        })?;
         let fit = self.place(picture.width, picture.height);
         let [red, green, blue] = split(&mut self.values, self.width * self.height, self.colour);
         self.planes.scale(picture, &fit, self.width, red, green, blue);
@@ -134,6 +139,17 @@ impl InputTensor {
         }
         fit
     }
+}
+
+/// A decoder's picture in full size as RGB bytes, without gaps. Each chroma sample colours its own
+/// 2 x 2 pixels and no other.
+pub(crate) fn rgb_of_planes(picture: &Planes) -> Result<Vec<u8>, TensorError> {
+    planes::check(picture).map_err(|reason| TensorError {
+        width: picture.width,
+        height: picture.height,
+        reason,
+    })?;
+    Ok(planes::to_rgb(picture))
 }
 
 /// The three planes as red, green, blue.

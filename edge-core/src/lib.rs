@@ -18,3 +18,8 @@ pub use rules::{Finding, LineRule, Phase, ZoneRule};
 pub use scene::{Scene, SceneConfig, SceneCounts, Step};
 pub use schedule::{Schedule, SlotCounts};
 pub use track::{Track, Tracker, TrackerConfig};
+pub mod mask;
+
+pub use detection::Detection;
+pub use geometry::{FrameSize, Point, Rect};
+pub use mask::{Mask, MaskSource};

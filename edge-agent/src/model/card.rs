@@ -25,7 +25,8 @@ pub enum Task {
 }
 
 impl Task {
-    pub const ALLOWED: [&'static str; 4] = ["detect-object", "detect-face", "estimate-pose", "classify-scene"];
+    pub const ALLOWED: [&'static str; 4] =
+        ["detect-object", "detect-face", "estimate-pose", "classify-scene"];
 
     fn from_word(word: &str) -> Option<Self> {
         Some(match word {
@@ -164,8 +165,8 @@ impl Card {
             .map_err(|source| ModelError::Read { path: path.to_owned(), source })?;
         let invalid = |reason: String| ModelError::Card { path: path.to_owned(), reason };
         let first: TaskOnly = toml::from_str(&text).map_err(|e| invalid(e.to_string()))?;
-        let task = Task::from_word(&first.task)
-            .ok_or(ModelError::Task { model: first.name, task: first.task })?;
+        let task =
+            Task::from_word(&first.task).ok_or(ModelError::Task { model: first.name, task: first.task })?;
         let written: Written = toml::from_str(&text).map_err(|e| invalid(e.to_string()))?;
         written.checked(task).map_err(invalid)
     }

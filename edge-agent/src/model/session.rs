@@ -90,8 +90,7 @@ impl Model {
         let model = || card.name.clone();
         graph::inspect(&bytes, &card.operators)
             .map_err(|reason| ModelError::Graph { model: model(), reason })?;
-        let session =
-            load(engine, &bytes).map_err(|reason| ModelError::Load { model: model(), reason })?;
+        let session = load(engine, &bytes).map_err(|reason| ModelError::Load { model: model(), reason })?;
         shapes(&session, card).map_err(|reason| ModelError::Shape { model: model(), reason })?;
         let mut opened = Self { card: card.clone(), session };
         opened.try_golden()?;
@@ -112,8 +111,8 @@ impl Model {
         read: impl FnOnce(&[Answer]) -> Result<T, String>,
     ) -> Result<T, ModelError> {
         let failed = |reason: String| ModelError::Run { model: self.card.name.clone(), reason };
-        let tensor = TensorRef::from_array_view(([1, 3, height, width], input))
-            .map_err(|e| failed(e.to_string()))?;
+        let tensor =
+            TensorRef::from_array_view(([1, 3, height, width], input)).map_err(|e| failed(e.to_string()))?;
         let outputs = self
             .session
             .run(ort::inputs![self.card.input.name.as_str() => tensor])
@@ -197,6 +196,11 @@ fn same(outlet: &Outlet, name: &str, wanted: &[i64]) -> Result<(), String> {
         {
             Ok(())
         }
-        other => Err(format!("`{}` is {other:?}", outlet.name())),
+        ValueType::Tensor { ty, shape, .. } => Err(format!(
+            "`{}` is {ty} {:?} instead of `{name}`, f32 {wanted:?}",
+            outlet.name().escape_debug(),
+            &shape[..]
+        )),
+        _ => Err(format!("`{}` is no tensor", outlet.name().escape_debug())),
     }
 }

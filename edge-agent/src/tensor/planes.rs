@@ -15,12 +15,28 @@ struct Tap {
     weight: u32,
 }
 
+/// The taps along a row, apart, as the vector code wants them.
+#[derive(Debug, Default)]
+pub(super) struct Columns {
+    pub near: Vec<u32>,
+    pub weight: Vec<u32>,
+}
+
+impl From<Vec<Tap>> for Columns {
+    fn from(taps: Vec<Tap>) -> Self {
+        Self {
+            near: taps.iter().map(|tap| tap.near).collect(),
+            weight: taps.iter().map(|tap| tap.weight).collect(),
+        }
+    }
+}
+
 #[derive(Default)]
 pub struct Scaler {
     key: (usize, usize, usize, usize),
-    luma_columns: Vec<Tap>,
+    luma_columns: Columns,
     luma_rows: Vec<Tap>,
-    chroma_columns: Vec<Tap>,
+    chroma_columns: Columns,
     chroma_rows: Vec<Tap>,
     /// Source rows, blended, with one sample repeated at the end.
     blended: [Vec<u16>; 3],
@@ -80,13 +96,24 @@ pub fn check(picture: &Planes) -> Result<(), &'static str> {
     if whole { Ok(()) } else { Err("a plane is shorter than its size says") }
 }
 
-/// One pixel in whole RGB values; chroma of its own 2 x 2 block alone.
-pub fn colour_of(picture: &Planes) -> impl Fn(u8, u8, u8) -> [u8; 3] + use<> {
-    let c = Coefficients::of(picture.matrix, picture.full_range);
-    move |y, u, v| {
-        let rgb = convert(&c, f32::from(y), f32::from(u), f32::from(v));
-        rgb.map(|value| value as u8)
+/// The whole picture as RGB bytes. The planes were checked.
+pub fn to_rgb(picture: &Planes) -> Vec<u8> {
+    let coefficients = Coefficients::of(picture.matrix, picture.full_range);
+    let Planes { width, height, .. } = *picture;
+    let mut pixels = vec![0; 3 * width * height];
+    for (y, out) in pixels.chunks_exact_mut(3 * width).enumerate() {
+        let luma = &picture.y[y * picture.y_stride..][..width];
+        let chroma: (&[u8], &[u8], usize) = match picture.chroma {
+            Chroma::Planar { u, v, stride } => (&u[y / 2 * stride..], &v[y / 2 * stride..], 1),
+            Chroma::Interleaved { uv, stride } => (&uv[y / 2 * stride..], &uv[y / 2 * stride + 1..], 2),
+        };
+        for (x, (out, luma)) in out.as_chunks_mut::<3>().0.iter_mut().zip(luma).enumerate() {
+            let (u, v) = (chroma.0[x / 2 * chroma.2], chroma.1[x / 2 * chroma.2]);
+            let rgb = convert(&coefficients, f32::from(*luma), f32::from(u), f32::from(v));
+            *out = rgb.map(|value| value as u8);
+        }
     }
+    pixels
 }
 
 impl Scaler {
@@ -102,15 +129,10 @@ impl Scaler {
     ) {
         self.prepare(picture, fit);
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has AVX2, asked on the line above; the function needs nothing else.
-            #[allow(unsafe_code)]
-            unsafe {
-                self.pass_avx2(picture, fit, pitch, red, green, blue);
-            }
+        if super::avx2::pass(self, picture, fit, pitch, (red, green, blue)) {
             return;
         }
-        self.pass(picture, fit, pitch, red, green, blue);
+        self.pass(picture, fit, pitch, (red, green, blue), sample);
     }
 
     fn prepare(&mut self, picture: &Planes, fit: &Letterbox) {
@@ -122,38 +144,24 @@ impl Scaler {
         let (half_width, half_height) = (picture.width.div_ceil(2), picture.height.div_ceil(2));
         let across = picture.width as f64 / fit.width as f64;
         let down = picture.height as f64 / fit.height as f64;
-        self.luma_columns = taps(fit.width, across, picture.width);
+        self.luma_columns = taps(fit.width, across, picture.width).into();
         self.luma_rows = taps(fit.height, down, picture.height);
-        self.chroma_columns = taps(fit.width, across / 2.0, half_width);
+        self.chroma_columns = taps(fit.width, across / 2.0, half_width).into();
         self.chroma_rows = taps(fit.height, down / 2.0, half_height);
         let row = |width: usize| vec![0; width + 1];
         self.blended = [row(picture.width), row(half_width), row(half_width)];
         self.sampled = std::array::from_fn(|_| vec![0.0; fit.width]);
     }
 
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn pass_avx2(
-        &mut self,
-        picture: &Planes,
-        fit: &Letterbox,
-        pitch: usize,
-        red: &mut [f32],
-        green: &mut [f32],
-        blue: &mut [f32],
-    ) {
-        self.pass(picture, fit, pitch, red, green, blue);
-    }
-
+    /// The pass over all rows; `sample` is the way to sample along a row.
     #[inline(always)]
-    fn pass(
+    pub(super) fn pass(
         &mut self,
         picture: &Planes,
         fit: &Letterbox,
         pitch: usize,
-        red: &mut [f32],
-        green: &mut [f32],
-        blue: &mut [f32],
+        (red, green, blue): (&mut [f32], &mut [f32], &mut [f32]),
+        sample: impl Fn(&[u16], &Columns, &mut [f32]),
     ) {
         let coefficients = Coefficients::of(picture.matrix, picture.full_range);
         let [luma, u, v] = &mut self.blended;
@@ -195,13 +203,19 @@ fn two_rows(plane: &[u8], stride: usize, rows: usize, tap: Tap, width: usize) ->
     (&plane[near * stride..][..width], &plane[far * stride..][..width])
 }
 
+/// At most 255 * 256, so nothing wraps; said with `wrapping` since a check for it does not vectorise.
+#[inline(always)]
+fn mix(near: u8, far: u8, a: u16, b: u16) -> u16 {
+    u16::from(near).wrapping_mul(a).wrapping_add(u16::from(far).wrapping_mul(b))
+}
+
 #[inline(always)]
 fn blend(plane: &[u8], stride: usize, rows: usize, tap: Tap, out: &mut [u16]) {
     let width = out.len() - 1;
     let (near, far) = two_rows(plane, stride, rows, tap, width);
     let (a, b) = (256 - tap.weight as u16, tap.weight as u16);
     for ((out, near), far) in out.iter_mut().zip(near).zip(far) {
-        *out = u16::from(*near) * a + u16::from(*far) * b;
+        *out = mix(*near, *far, a, b);
     }
     out[width] = out[width - 1];
 }
@@ -212,21 +226,21 @@ fn blend_pairs(plane: &[u8], stride: usize, rows: usize, tap: Tap, u: &mut [u16]
     let (near, far) = two_rows(plane, stride, rows, tap, 2 * width);
     let (a, b) = (256 - tap.weight as u16, tap.weight as u16);
     let pairs = near.as_chunks::<2>().0.iter().zip(far.as_chunks::<2>().0);
-    for (((u, v), near), far) in u.iter_mut().zip(v.iter_mut()).zip(pairs.clone().map(|p| p.0)).zip(pairs.map(|p| p.1)) {
-        *u = u16::from(near[0]) * a + u16::from(far[0]) * b;
-        *v = u16::from(near[1]) * a + u16::from(far[1]) * b;
+    for ((u, v), (near, far)) in u.iter_mut().zip(v.iter_mut()).zip(pairs) {
+        *u = mix(near[0], far[0], a, b);
+        *v = mix(near[1], far[1], a, b);
     }
     u[width] = u[width - 1];
     v[width] = v[width - 1];
 }
 
+/// Samples along a row, blended between neighbours: at most 255 * 65536, which an f32 holds exactly.
 #[inline(always)]
-fn sample(row: &[u16], columns: &[Tap], out: &mut [f32]) {
-    for (out, tap) in out.iter_mut().zip(columns) {
-        let near = tap.near as usize;
+pub(super) fn sample(row: &[u16], columns: &Columns, out: &mut [f32]) {
+    for ((out, near), weight) in out.iter_mut().zip(&columns.near).zip(&columns.weight) {
+        let near = *near as usize;
         if let Some(&[a, b]) = row.get(near..near + 2) {
-            // At most 255 * 65536: an f32 holds it exactly.
-            *out = (u32::from(a) * (256 - tap.weight) + u32::from(b) * tap.weight) as i32 as f32;
+            *out = (u32::from(a) * (256 - weight) + u32::from(b) * weight) as i32 as f32;
         }
     }
 }

@@ -98,7 +98,13 @@ fn short_planes_are_an_error() {
     let bytes = [0u8; 100];
     let chroma = Chroma::Planar { u: &bytes, v: &bytes, stride: 5 };
     let mut picture = Planes {
-        width: 10, height: 10, y: &bytes, y_stride: 10, chroma, matrix: Matrix::Bt601, full_range: false,
+        width: 10,
+        height: 10,
+        y: &bytes,
+        y_stride: 10,
+        chroma,
+        matrix: Matrix::Bt601,
+        full_range: false,
     };
     let mut tensor = InputTensor::new(32, 32, Colour::Rgb, 0);
     assert!(tensor.fill_planes(&picture).is_ok());
