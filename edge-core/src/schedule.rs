@@ -55,7 +55,7 @@ impl<F> Schedule<F> {
         slot.counts.offered += 1;
         let replaced = slot.waiting.replace(frame);
         if replaced.is_some() {
-            match now < slot.due {
+            match now <= slot.due {
                 true => slot.counts.over_rate += 1,
                 false => slot.counts.superseded += 1,
             }
