@@ -41,7 +41,7 @@ impl<F> Schedule<F> {
     pub fn new(analysed_fps: &[f32]) -> Self {
         let slot = |fps: &f32| Slot {
             waiting: None,
-            interval: Duration::try_from_secs_f32(1.0 / fps).unwrap_or(Duration::ZERO),
+            interval: Duration::try_from_secs_f64(1.0 / f64::from(*fps)).unwrap_or(Duration::ZERO),
             due: Duration::ZERO,
             counts: SlotCounts::default(),
         };
@@ -55,7 +55,7 @@ impl<F> Schedule<F> {
         slot.counts.offered += 1;
         let replaced = slot.waiting.replace(frame);
         if replaced.is_some() {
-            match now < slot.due {
+            match now <= slot.due {
                 true => slot.counts.over_rate += 1,
                 false => slot.counts.superseded += 1,
             }
