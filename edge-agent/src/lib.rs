@@ -3,5 +3,9 @@
 //! camera -> decode -> detect -> track -> rules -> alert -> spool -> uplink, each in a module of its
 //! own; `run` wires them up and `cmd` holds what the command line offers.
 
+pub mod camera;
+pub mod clip;
 pub mod cmd;
+pub mod decode;
+pub mod hardware;
 pub mod picture;
