@@ -18,6 +18,8 @@ use crate::hardware::{self, MissingElement};
 
 /// Encoded pictures read ahead.
 const AHEAD: u32 = 64;
+/// A file whose video track is not known by then has none.
+const FIND_WITHIN: Duration = Duration::from_secs(5);
 /// A file on a disk that has not moved in this time will not.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -107,7 +109,7 @@ impl Clip {
     }
 
     fn read(&mut self) -> Result<Option<Packet>, ClipError> {
-        let deadline = Instant::now() + PATIENCE;
+        let begun = Instant::now();
         let sample = loop {
             // Short waits: an error ends the stream without telling the sink.
             if let Some(sample) = self.sink.try_pull_sample(gst::ClockTime::from_mseconds(50)) {
@@ -122,7 +124,10 @@ impl Clip {
             if self.sink.is_eos() {
                 return Ok(None);
             }
-            if Instant::now() > deadline {
+            if !self.found.video.load(Ordering::Acquire) && begun.elapsed() > FIND_WITHIN {
+                return Err(self.why_nothing());
+            }
+            if begun.elapsed() > PATIENCE {
                 return Err(self.damaged("it gives no more pictures"));
             }
         };

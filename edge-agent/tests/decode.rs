@@ -126,7 +126,8 @@ fn what_is_no_clip_is_refused_with_the_reason() {
     let sound = folder.path().join("sound.mkv");
     let from = "audiotestsrc num-buffers=20 ! opusenc ! matroskamux";
     make(&format!("{from} ! filesink location={}", sound.display()));
-    assert!(matches!(open(&sound), ClipError::NoVideoTrack { .. }), "{}", open(&sound));
+    let refused = open(&sound);
+    assert!(matches!(refused, ClipError::NoVideoTrack { .. } | ClipError::NotVideo { .. }), "{refused}");
     let vp8 = folder.path().join("vp8.mkv");
     let from = "videotestsrc num-buffers=5 ! vp8enc deadline=1 ! matroskamux";
     make(&format!("{from} ! filesink location={}", vp8.display()));
@@ -271,4 +272,67 @@ fn flipped_bits_are_errors_and_no_more() {
     decoder.flush().unwrap();
     decoder.decode(&packets[0]).unwrap();
     assert!(decoder.next_frame().unwrap().is_some());
+}
+
+/// CPU of both decoders over one clip; the figures of docs/adr/0001-decode-seam.md.
+#[test]
+#[ignore = "a measurement: set SIGNALBOX_CLIP"]
+fn measure_the_seam() {
+    let path = std::env::var_os("SIGNALBOX_CLIP").expect("SIGNALBOX_CLIP names an H.264 clip");
+    let packets = packets(Path::new(&path));
+    let (mut inside, mut outside, mut memory) = (vec![], vec![], String::new());
+    for _ in 0..7 {
+        for (figures, isolated) in [(&mut inside, false), (&mut outside, true)] {
+            let before = cpu_seconds();
+            let mut alone = in_process(Purpose::Live);
+            let mut child = child(Purpose::Live);
+            let decoder: &mut dyn Decoder = if isolated { &mut child } else { &mut *alone };
+            let mut frames = 0_u32;
+            // The first packet starts the process: counted once a camera, so not here.
+            for (n, packet) in packets.iter().enumerate() {
+                decoder.decode(packet).unwrap();
+                while decoder.next_frame().unwrap().is_some() {
+                    frames += 1;
+                }
+                if isolated && n + 1 == packets.len() {
+                    let rollup = format!("/proc/{}/smaps_rollup", child.worker_id().unwrap());
+                    memory = std::fs::read_to_string(rollup).unwrap_or_default();
+                    break;
+                }
+            }
+            drop((alone, child));
+            figures.push((cpu_seconds() - before) * 1000.0 / f64::from(frames));
+        }
+    }
+    let median = |figures: &mut Vec<f64>| {
+        figures.sort_by(f64::total_cmp);
+        figures[figures.len() / 2]
+    };
+    let (a, b) = (median(&mut inside), median(&mut outside));
+    println!("in the agent {a:.3} ms a frame, in a child {b:.3}, ratio {:.3}", b / a);
+    println!("of decoding and 15 ms of inference: {:+.2} %", (b - a) / (a + 15.0) * 100.0);
+    println!("{inside:.3?}\n{outside:.3?}");
+    println!(
+        "{}",
+        memory.lines().filter(|l| l.starts_with("Rss") || l.starts_with("Pss:")).collect::<String>()
+    );
+}
+
+/// CPU time of this process and of its children that have ended.
+fn cpu_seconds() -> f64 {
+    [libc::RUSAGE_SELF, libc::RUSAGE_CHILDREN]
+        .into_iter()
+        .map(|who| {
+            // SAFETY: all zero is a valid rusage, and the call fills it.
+            let usage = unsafe {
+                let mut usage: libc::rusage = std::mem::zeroed();
+                assert_eq!(libc::getrusage(who, &raw mut usage), 0);
+                usage
+            };
+            [usage.ru_utime, usage.ru_stime]
+                .map(|t| t.tv_sec as f64 + t.tv_usec as f64 / 1e6)
+                .iter()
+                .sum::<f64>()
+        })
+        .sum()
 }

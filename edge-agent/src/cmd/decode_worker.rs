@@ -10,8 +10,9 @@ pub struct Args {
 }
 
 pub fn execute(args: Args) -> anyhow::Result<()> {
-    Ok(match args.probe {
+    match args.probe {
         Some(probe) => worker::probe(probe)?,
         None => worker::serve()?,
-    })
+    }
+    Ok(())
 }

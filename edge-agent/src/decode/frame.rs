@@ -32,7 +32,7 @@ pub struct Frame {
 }
 
 enum Memory {
-    Mapped { frame: gst_video::VideoFrame<gst_video::video_frame::Readable>, picture: Picture },
+    Mapped { frame: Box<gst_video::VideoFrame<gst_video::video_frame::Readable>>, picture: Picture },
     Shared { lease: Lease, picture: Picture },
 }
 
@@ -63,7 +63,7 @@ impl Frame {
         };
         let frame = gst_video::VideoFrame::from_buffer_readable(buffer, video)
             .map_err(|_| DecodeError::Damaged { what: "the picture can't be mapped".to_owned() })?;
-        Ok(Self::new(entry, damaged, picture, Memory::Mapped { frame, picture }))
+        Ok(Self::new(entry, damaged, picture, Memory::Mapped { frame: Box::new(frame), picture }))
     }
 
     pub(super) fn shared(lease: Lease, picture: Picture, damaged: bool, entry: Entry) -> Self {
