@@ -1,6 +1,7 @@
 //! What the command line offers, one file a command.
 
 pub mod bench;
+pub mod decode_worker;
 pub mod detect;
 pub mod doctor;
 pub mod models;
@@ -34,6 +35,9 @@ enum Command {
     Doctor(doctor::Args),
     /// Measure this box.
     Bench(bench::Args),
+    /// Decode one stream in a sandbox; the agent starts it, nobody else.
+    #[command(hide = true)]
+    DecodeWorker(decode_worker::Args),
 }
 
 impl Cli {
@@ -46,6 +50,7 @@ impl Cli {
             Command::Models(args) => models::execute(args),
             Command::Doctor(args) => doctor::execute(args),
             Command::Bench(args) => bench::execute(args),
+            Command::DecodeWorker(args) => decode_worker::execute(args),
         }
     }
 }

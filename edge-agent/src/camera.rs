@@ -1,0 +1,255 @@
+//! Cameras: one thread each, from RTSP to frames, for as long as the agent runs.
+//!
+//! Owns a camera's settings and its life: connecting, losing, waiting, trying again. `source` speaks
+//! RTSP, `backoff` and `timeline` are the rules without clocks. What is done with frames stays with
+//! the sink that was given.
+
+mod backoff;
+mod permit;
+mod source;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use protocol::{CameraId, CameraState};
+use serde::Deserialize;
+use settings::Secret;
+
+use crate::decode::{self, Frame, Purpose};
+use crate::hardware::Profile;
+pub use timeline::Break;
+
+/// One `[[camera]]` section.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CameraConfig {
+    /// Opaque ASCII id; alerts carry it.
+    pub id: CameraId,
+    /// The name that people read, for example `东门`; the id when empty.
+    #[serde(default)]
+    pub name: String,
+    /// `rtsp://host[:port]/path`, without user and password.
+    pub url: RtspUrl,
+    /// User at the camera; empty: none.
+    #[serde(default)]
+    pub user: String,
+    /// File whose first line is the password; only its owner may read it.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// The pipeline (rules, detector) for this camera; the agent's own when absent.
+    #[serde(default)]
+    pub pipeline: Option<PathBuf>,
+    /// How pictures travel.
+    #[serde(default)]
+    pub transport: Transport,
+}
+
+/// How RTP travels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// Inside the RTSP connection: nothing is lost, and firewalls let it through.
+    #[default]
+    Tcp,
+    /// Datagrams, for cameras that can do nothing else.
+    Udp,
+}
+
+/// An address without credentials in it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct RtspUrl(String);
+
+/// Why an address was refused. Never repeats the address: it may hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    #[error("a camera's url must begin with rtsp:// and name a host")]
+    Scheme,
+    #[error(
+        "take user and password out of the url: set `user`, and `password_file` to a file with the password"
+    )]
+    Credentials,
+}
+
+impl TryFrom<String> for RtspUrl {
+    type Error = UrlError;
+    fn try_from(url: String) -> Result<Self, UrlError> {
+        let rest = url.strip_prefix("rtsp://").ok_or(UrlError::Scheme)?;
+        let host = rest.split(['/', '?', '#']).next().unwrap_or("");
+        if host.contains('@') {
+            return Err(UrlError::Credentials);
+        }
+        if host.is_empty() || url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(UrlError::Scheme);
+        }
+        Ok(Self(url))
+    }
+}
+
+impl RtspUrl {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// User and password of a camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    pub user: String,
+    pub password: Secret,
+}
+
+impl CameraConfig {
+    /// Reads the password file; `None` when no user is set.
+    pub fn credentials(&self) -> Result<Option<Credentials>, settings::SecretError> {
+        match &self.password_file {
+            Some(path) if !self.user.is_empty() => {
+                Ok(Some(Credentials { user: self.user.clone(), password: Secret::read(path)? }))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// What a camera tells.
+#[derive(Debug)]
+pub enum CameraOutput {
+    Frame(Frame),
+    /// Its state changed, or the reason did. `reason` is one plain sentence.
+    State {
+        state: CameraState,
+        reason: String,
+    },
+    /// What follows does not continue what was: trackers start anew.
+    Discontinuity {
+        why: Break,
+    },
+    /// A picture was lost to an error in the stream, or the decoder to an accident.
+    Damaged {
+        reason: String,
+    },
+}
+
+/// How long a camera waits for what. Tests wait less.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// From starting to the first packet.
+    connect: Duration,
+    /// Without a packet: this, or two usual gaps, whichever is longer.
+    stall: Duration,
+    /// After the third refused password, so that the camera does not lock the account.
+    credentials: Duration,
+    /// Shortest and longest wait between two tries.
+    retry: (Duration, Duration),
+    teardown: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(8),
+            stall: Duration::from_secs(5),
+            credentials: Duration::from_secs(300),
+            retry: (Duration::from_secs(1), Duration::from_secs(30)),
+            teardown: Duration::from_secs(3),
+        }
+    }
+}
+
+/// A running camera.
+pub struct Camera {
+    id: CameraId,
+    stop: Arc<Stop>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The wish to end, on which waits can wake.
+#[derive(Default)]
+struct Stop {
+    wanted: AtomicBool,
+}
+
+impl Stop {
+    fn wanted(&self) -> bool {
+        self.wanted.load(Ordering::Acquire)
+    }
+
+    /// Waits; `true` if the end is wanted.
+    fn wait(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        while !self.wanted() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            std::thread::park_timeout(left);
+        }
+        true
+    }
+}
+
+impl Camera {
+    /// Starts the camera's thread. `sink` is called on it and must not block for long: while it does,
+    /// pictures are passed over.
+    pub fn start(
+        config: CameraConfig,
+        credentials: Option<Credentials>,
+        hardware: &Profile,
+        sink: impl FnMut(CameraOutput) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        Self::start_with(config, credentials, hardware, Patience::default(), sink)
+    }
+
+    fn start_with(
+        config: CameraConfig,
+        credentials: Option<Credentials>,
+        hardware: &Profile,
+        patience: Patience,
+        sink: impl FnMut(CameraOutput) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let stop = Arc::new(Stop::default());
+        let id = config.id.clone();
+        let decoder = decode::open(hardware, Purpose::Live);
+        let watch = watch::Watch::new(config, credentials, decoder, patience, stop.clone(), Box::new(sink));
+        let name = format!("camera-{id}").chars().take(15).collect();
+        let thread = std::thread::Builder::new().name(name).spawn(move || watch.run())?;
+        Ok(Self { id, stop, thread: Some(thread) })
+    }
+
+    pub fn id(&self) -> &CameraId {
+        &self.id
+    }
+
+    /// Ends the session and joins the thread; `false` if it has not ended in 5 s (it is then left behind).
+    pub fn stop(mut self) -> bool {
+        self.end()
+    }
+
+    fn end(&mut self) -> bool {
+        let Some(thread) = self.thread.take() else { return true };
+        self.stop.wanted.store(true, Ordering::Release);
+        thread.thread().unpark();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while !thread.is_finished() {
+            if Instant::now() > deadline {
+                tracing::warn!(camera = %self.id, "camera thread does not end");
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        thread.join().is_ok()
+    }
+}
+
+impl Drop for Camera {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
