@@ -8,6 +8,7 @@ pub mod ack;
 pub mod alert;
 pub mod health;
 pub mod id;
+pub mod schema;
 pub mod status;
 pub mod time;
 pub mod topic;

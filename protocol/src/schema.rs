@@ -1,0 +1,12 @@
+//! The JSON Schema of every message, by file name. `cargo run -p protocol --example schema` writes them.
+
+use schemars::{Schema, schema_for};
+
+pub fn schemas() -> [(&'static str, Schema); 4] {
+    [
+        ("alert.schema.json", schema_for!(crate::AlertMessage)),
+        ("ack.schema.json", schema_for!(crate::Ack)),
+        ("status.schema.json", schema_for!(crate::Status)),
+        ("health.schema.json", schema_for!(crate::Health)),
+    ]
+}
