@@ -1,1 +1,16 @@
-//! placeholder
+//! The Signalbox hub: broker, ingest, store, HTTP API, wall.
+//!
+//! Data flows one way: broker -> ingest -> store -> feed -> wall. The rules that need no socket or
+//! clock live in hub-core.
+
+pub mod broker;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod credential;
+pub mod ingest;
+pub mod ports;
+pub mod run;
+pub mod still;
+pub mod store;
+pub mod web;

@@ -3,5 +3,19 @@
 //! camera -> decode -> detect -> track -> rules -> alert -> spool -> uplink, each in a module of its
 //! own; `run` wires them up and `cmd` holds what the command line offers.
 
+pub mod alerts;
+pub mod analysis;
+pub mod board;
 pub mod cmd;
+pub mod config;
+pub mod figures;
+pub mod logging;
 pub mod picture;
+pub mod run;
+pub mod usage;
+pub mod detect;
+pub mod model;
+pub mod picture;
+pub mod redact;
+pub mod tensor;
+pub mod pipeline;

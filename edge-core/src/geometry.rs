@@ -14,6 +14,17 @@ pub struct Point {
     pub y: f32,
 }
 
+impl Point {
+    /// From normalised (0..1) to pixels.
+    pub fn to_pixels(self, size: FrameSize) -> Self {
+        Self { x: self.x * size.width as f32, y: self.y * size.height as f32 }
+    }
+
+    pub fn distance(self, other: Point) -> f32 {
+        (self.x - other.x).hypot(self.y - other.y)
+    }
+}
+
 /// An upright box in pixels. `width` and `height` are never negative.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rect {

@@ -1,6 +1,172 @@
-#[derive(Debug, clap::Args)]
-pub struct Args {}
+//! `edge-agent replay`: the code of `run` over a clip, as fast as it can, the same bytes every time.
 
-pub fn execute(_args: Args) -> anyhow::Result<()> {
-    anyhow::bail!("placeholder")
+mod annotation;
+mod output;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use edge_core::{Detection, Phase, Step};
+use protocol::Timestamp;
+
+use crate::analysis::View;
+use crate::clip::Clip;
+use crate::decode::{self, Decoder, Frame, Purpose};
+use crate::detect::ObjectDetector;
+use crate::hardware::Profile;
+use crate::model::{Engine, EngineConfig, Store};
+use crate::pipeline::Pipeline;
+use crate::redact::Redactor;
+use annotation::Annotation;
+use output::{Events, Stage, Stats, Tracks};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The clip: AVI, MP4 or Matroska.
+    clip: PathBuf,
+    /// The pipeline: detector, tracker, rules.
+    #[arg(long, value_name = "FILE")]
+    pipeline: PathBuf,
+    /// Write MOTChallenge lines: frame,id,left,top,width,height,confidence,class,-1,-1.
+    #[arg(long, value_name = "FILE")]
+    tracks: Option<PathBuf>,
+    /// Write one JSON object an event and line.
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+    /// Write figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    stats: Option<PathBuf>,
+    /// Write the clip (Motion JPEG in AVI) with tracks and rules drawn in, every head covered.
+    #[arg(long, value_name = "FILE")]
+    annotate: Option<PathBuf>,
+    /// `off` analyses every frame. There is no gate yet, so that `on` does the same.
+    #[arg(long, value_enum, default_value = "on")]
+    gate: Switch,
+    /// `off` makes no stills.
+    #[arg(long, value_enum, default_value = "on")]
+    stills: Switch,
+    /// The time of the first frame.
+    #[arg(long, value_name = "TIME", default_value = "1970-01-01T00:00:00Z")]
+    start_at: Timestamp,
+    /// The folder of model cards.
+    #[arg(long, value_name = "FOLDER")]
+    models: Option<PathBuf>,
+    /// The hardware profile; without one, the built-in profile for a plain CPU.
+    #[arg(long, value_name = "FILE")]
+    hardware: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+pub fn execute(args: Args) -> anyhow::Result<()> {
+    let mut replay = Replay::open(&args)?;
+    replay.run()?;
+    replay.finish(&args)
+}
+
+/// Everything a replay works with. The order of its parts is the order of the flow.
+struct Replay {
+    clip: Clip,
+    decoder: Box<dyn Decoder>,
+    detector: ObjectDetector,
+    view: View,
+    redactor: Option<Redactor>,
+    start_at: Timestamp,
+    tracks: Tracks,
+    events: Events,
+    annotation: Option<Annotation>,
+    stats: Stats,
+}
+
+impl Replay {
+    fn open(args: &Args) -> anyhow::Result<Self> {
+        let pipeline = Pipeline::load(&args.pipeline)?;
+        let hardware = match &args.hardware {
+            Some(path) => Profile::load(path)?,
+            None => Profile::builtin()?,
+        };
+        let store = Store::locate(args.models.clone(), None);
+        let engine = Engine::start(EngineConfig::new(&store, 1))?;
+        let detector = pipeline.open_detector(&engine, &store)?;
+        let redactor = match (args.stills, &args.annotate) {
+            (Switch::Off, None) => None,
+            _ => Some(Redactor::open(&engine, &store.card("centerface")?)?),
+        };
+        let clip = Clip::open(&args.clip)?;
+        let decoder = decode::open(&hardware, Purpose::Clip);
+        Ok(Self {
+            clip,
+            decoder,
+            detector,
+            view: View::new(pipeline.scene_config()),
+            redactor,
+            start_at: args.start_at,
+            tracks: Tracks::create(args.tracks.as_deref())?,
+            events: Events::create(args.events.as_deref())?,
+            annotation: args.annotate.as_deref().map(Annotation::create).transpose()?,
+            stats: Stats::new(args.stills == Switch::On),
+        })
+    }
+
+    fn run(&mut self) -> anyhow::Result<()> {
+        while let Some(packet) = self.clip.next_packet()? {
+            self.stats.packet();
+            self.stats.time(Stage::Decode, || self.decoder.decode(&packet))?;
+            self.drain()?;
+        }
+        self.decoder.drain()?;
+        self.drain()
+    }
+
+    fn drain(&mut self) -> anyhow::Result<()> {
+        while let Some(frame) = self.stats.time(Stage::Decode, || self.decoder.next_frame())? {
+            self.analyse(&frame).with_context(|| format!("frame {}", frame.number))?;
+        }
+        Ok(())
+    }
+}
+
+impl Replay {
+    fn analyse(&mut self, frame: &Frame) -> anyhow::Result<()> {
+        let planes = frame.planes();
+        let detections = self.stats.time(Stage::Detect, || self.detector.detect(&planes))?;
+        let step = self.stats.time(Stage::Track, || self.view.step(frame, &detections));
+        self.stats.analysed();
+        self.tracks.write(frame.number, &step.tracks)?;
+        for finding in &step.findings {
+            self.events.write(finding, self.start_at)?;
+        }
+        self.make_still(frame, &detections, &step)?;
+        if let (Some(annotation), Some(redactor)) = (&mut self.annotation, &mut self.redactor) {
+            annotation.write(redactor.cover(&planes, &detections)?, frame, &step)?;
+        }
+        Ok(())
+    }
+
+    /// As in `run`: one covered still for a frame in which a rule found something.
+    fn make_still(&mut self, frame: &Frame, detections: &[Detection], step: &Step) -> anyhow::Result<()> {
+        if !self.stats.counts_stills() || !step.findings.iter().any(|f| f.phase == Phase::Raised) {
+            return Ok(());
+        }
+        let Some(redactor) = &mut self.redactor else { return Ok(()) };
+        let jpeg = self.stats.time(Stage::Still, || {
+            redactor.cover(&frame.planes(), detections).and_then(|covered| covered.to_jpeg(80))
+        })?;
+        self.stats.still(jpeg.into_bytes().len());
+        Ok(())
+    }
+
+    fn finish(self, args: &Args) -> anyhow::Result<()> {
+        drop(self.decoder); // waits for a decoder child, whose CPU time counts only then
+        self.tracks.finish()?;
+        self.events.finish()?;
+        if let Some(annotation) = self.annotation {
+            annotation.finish()?;
+        }
+        self.stats.finish(args.stats.as_deref())
+    }
 }

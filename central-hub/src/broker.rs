@@ -1,0 +1,166 @@
+//! The embedded MQTT broker: rmqtt as a library, with our own rights and retained messages.
+//!
+//! Owns who may connect and on which topics they may speak or listen. Nothing that must survive
+//! lives in here: what agents say is safe only once the store has committed it.
+
+mod retained;
+mod rights;
+pub mod selftest;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmqtt::context::ServerContext;
+use rmqtt::hook::Type;
+use rmqtt::net::Builder;
+use rmqtt::server::MqttServer;
+use settings::Secret;
+use tokio::task::JoinHandle;
+
+pub use rights::RightsCounts;
+use rights::{Gate, HUB_USER};
+
+use crate::credential;
+use crate::ingest::link::{BrokerAddress, MAX_PACKET_BYTES};
+use crate::store::Store;
+
+/// Most connections at a time.
+const CONNECTIONS: usize = 4096;
+/// Unacknowledged messages either way; agents keep to 64.
+const IN_FLIGHT: NonZeroU16 = NonZeroU16::new(128).unwrap();
+/// How often keys are compared with the database: a revoked agent is out after this time at most.
+const KEY_CHECK: Duration = Duration::from_millis(500);
+
+/// Why the broker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    #[error("cannot listen on {address} for agents: {why}; is another hub or broker running there?")]
+    Listen { address: SocketAddr, why: String },
+    #[error(transparent)]
+    Credential(#[from] credential::CredentialError),
+}
+
+/// The running broker.
+pub struct Broker {
+    address: SocketAddr,
+    password: Secret,
+    context: ServerContext,
+    gate: Arc<Gate>,
+    server: JoinHandle<()>,
+}
+
+impl Broker {
+    pub async fn start(listen: SocketAddr, store: Store) -> Result<Self, BrokerError> {
+        let password = Secret::new(credential::random_token()?);
+        let refuse = |e: rmqtt::Error| BrokerError::Listen { address: listen, why: e.to_string() };
+        let listener = Builder::new()
+            .name("agents")
+            .laddr(listen)
+            .allow_anonymous(false)
+            .reuseaddr(Some(true))
+            .nodelay(true)
+            .max_connections(CONNECTIONS)
+            .max_packet_size(MAX_PACKET_BYTES)
+            .max_clientid_len(160)
+            .max_topic_levels(8)
+            .max_subscriptions(16)
+            .max_inflight(IN_FLIGHT)
+            .max_session_expiry_interval(Duration::from_secs(3600))
+            .bind()
+            .and_then(|l| l.tcp())
+            .map_err(refuse)?;
+        let address = listener.local_addr().map_err(refuse)?;
+
+        // Its guard against overload would refuse agents because other programs are busy.
+        let context = ServerContext::new().busy_check_enable(false).build().await;
+        *context.extends.retain_mut().await = Box::new(retained::Retained::default());
+        *context.extends.shared_subscription_mut().await = Box::new(retained::InTurn::default());
+        let gate = Arc::new(Gate::new(store, password.clone(), context.clone()));
+        let hooks = context.extends.hook_mgr().register();
+        for kind in [Type::ClientAuthenticate, Type::ClientSubscribeCheckAcl, Type::MessagePublishCheckAcl] {
+            hooks.add(kind, Box::new(rights::Hooks(gate.clone()))).await;
+        }
+        hooks.start().await;
+
+        let running = MqttServer::new(context.clone()).listener_by_id(listener, 1).build();
+        let server = tokio::spawn(async move {
+            if let Err(error) = running.run().await {
+                tracing::error!(%error, "broker stopped");
+            }
+        });
+        Ok(Self { address, password, context, gate, server })
+    }
+
+    /// Where it listens, with the port that the system chose.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How the hub itself connects.
+    pub fn for_hub(&self) -> BrokerAddress {
+        let host = if self.address.ip().is_unspecified() {
+            std::net::IpAddr::from([127, 0, 0, 1])
+        } else {
+            self.address.ip()
+        };
+        let login = Some((HUB_USER.to_owned(), self.password.clone()));
+        BrokerAddress { host: host.to_string(), port: self.address.port(), login }
+    }
+
+    pub fn counts(&self) -> RightsCounts {
+        self.gate.counts()
+    }
+
+    /// Throws agents out whose key was taken away or renewed, by whichever process. Runs until dropped.
+    pub fn watch_keys(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (gate, context) = (self.gate.clone(), self.context.clone());
+        async move {
+            let mut ticks = tokio::time::interval(KEY_CHECK);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                match gate.outdated().await {
+                    Ok(agents) => {
+                        for agent in agents {
+                            kick(&context, &agent).await;
+                        }
+                    }
+                    Err(error) => tracing::warn!(%error, "keys not compared"),
+                }
+            }
+        }
+    }
+
+    /// Stops listening and ends every connection.
+    pub async fn stop(self) {
+        let counts = self.counts();
+        self.server.abort();
+        let sessions: Vec<_> = self.context.extends.shared().await.iter().collect();
+        for mut entry in sessions {
+            if entry.is_connected().await {
+                let _ = tokio::time::timeout(Duration::from_millis(200), entry.kick(true, true, true)).await;
+            }
+        }
+        tracing::info!(
+            logins_refused = counts.logins,
+            publishes_refused = counts.publishes,
+            subscriptions_refused = counts.subscriptions,
+            "broker stopped"
+        );
+    }
+}
+
+/// Ends every connection of an agent.
+async fn kick(context: &ServerContext, agent: &str) {
+    let sessions: Vec<_> = context.extends.shared().await.iter().collect();
+    for mut entry in sessions {
+        if entry.session().is_some_and(|s| s.id.username_ref() == agent) {
+            match entry.kick(true, true, true).await {
+                Ok(_) => tracing::info!(agent, "agent thrown out: its key is no longer valid"),
+                Err(error) => tracing::warn!(agent, %error, "agent not thrown out, trying again"),
+            }
+        }
+    }
+}

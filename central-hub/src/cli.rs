@@ -1,0 +1,229 @@
+//! The command line. Every command but `serve` works beside a running hub as well as without one.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use protocol::{AgentId, SiteId};
+use settings::Secret;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Config;
+use crate::credential;
+use crate::ports::Ports;
+use crate::run;
+use crate::store::agents::Enrolled;
+use crate::store::{FIRST_USER, Store};
+
+/// Shortest password that is taken.
+const PASSWORD_CHARS: usize = 10;
+
+#[derive(Parser)]
+#[command(name = "central-hub", version, about = "The Signalbox hub: broker, alert store, API and wall")]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    shared: Shared,
+}
+
+#[derive(Args)]
+struct Shared {
+    /// The settings file; without it the defaults hold
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the hub until Ctrl-C or SIGTERM
+    Serve,
+    /// Agents that may connect
+    #[command(subcommand)]
+    Agent(Agent),
+    /// Operators
+    #[command(subcommand)]
+    User(User),
+}
+
+#[derive(Subcommand)]
+enum Agent {
+    /// Let an agent in: makes its key and writes it to a file
+    Add {
+        #[arg(long)]
+        site: SiteId,
+        #[arg(long)]
+        agent: AgentId,
+        /// Where to write the key (mode 600)
+        #[arg(long, value_name = "FILE")]
+        key_file: PathBuf,
+        /// The name that people read
+        #[arg(long)]
+        name: Option<String>,
+        /// Give an agent that is there a new key; the old one ends at once
+        #[arg(long)]
+        renew: bool,
+    },
+    /// All agents
+    List,
+    /// Take an agent's key away; it is thrown out at once
+    Revoke {
+        #[arg(long)]
+        agent: AgentId,
+    },
+}
+
+#[derive(Subcommand)]
+enum User {
+    /// Print a link that logs in once, within 15 minutes
+    LoginLink {
+        #[arg(long, default_value = FIRST_USER)]
+        user: String,
+    },
+    /// Set a password; ends the user's sessions
+    SetPassword {
+        #[arg(long, default_value = FIRST_USER)]
+        user: String,
+        /// A file of mode 600 whose first line is the password
+        #[arg(long, value_name = "FILE")]
+        password_file: PathBuf,
+    },
+}
+
+/// Reads the command line, does what it says, tells on standard error what went wrong.
+pub fn main() -> ExitCode {
+    let line = Line::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("central-hub: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(dispatch(line));
+    // A blocking call that hangs must not keep the program alive.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("central-hub: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(line: Line) -> anyhow::Result<()> {
+    let config = Config::load(line.shared.config.as_deref())?;
+    if let Command::Serve = line.command {
+        return run::serve(config).await;
+    }
+    let store = Store::open(&config.hub.data).await?;
+    let done = match line.command {
+        Command::Serve => Ok(()),
+        Command::Agent(command) => agent(&store, command).await,
+        Command::User(command) => user(&store, &config, command).await,
+    };
+    store.close().await;
+    done
+}
+
+async fn agent(store: &Store, command: Agent) -> anyhow::Result<()> {
+    match command {
+        Agent::Add { site, agent, key_file, name, renew } => {
+            let key = credential::random_token()?;
+            // Written before it is valid, and in place only once it is.
+            let next = write_key(&key_file, &key, renew)?;
+            let hash = credential::token_hash(&key);
+            let enrolled = store.enrol_agent(&site, &agent, name.as_deref(), &hash, renew).await;
+            if !matches!(enrolled, Ok(Enrolled::New | Enrolled::Renewed)) {
+                let _ = std::fs::remove_file(&next);
+            }
+            let enrolled = enrolled?;
+            if enrolled == Enrolled::Refused {
+                bail!("agent {agent} is there already; add --renew to give it a new key");
+            }
+            std::fs::rename(&next, &key_file)
+                .with_context(|| format!("the key is in {}, but cannot be renamed", next.display()))?;
+            let how = if enrolled == Enrolled::New { "added" } else { "renewed; its old key has ended" };
+            println!("agent {agent} {how}; its key is in {}", key_file.display());
+        }
+        Agent::List => {
+            println!("{:<16} {:<24} {:<8} {:<8} NAME", "SITE", "AGENT", "STATE", "KEY");
+            for a in store.list_agents().await? {
+                let key = if a.revoked { "revoked" } else { "valid" };
+                let name = a.name.unwrap_or_default();
+                println!("{:<16} {:<24} {:<8} {key:<8} {name}", a.site, a.agent, a.state);
+            }
+        }
+        Agent::Revoke { agent } => {
+            if !store.revoke_agent(&agent).await? {
+                bail!("agent {agent} has no key: see `central-hub agent list`");
+            }
+            println!("agent {agent} revoked");
+        }
+    }
+    Ok(())
+}
+
+async fn user(store: &Store, config: &Config, command: User) -> anyhow::Result<()> {
+    match command {
+        User::LoginLink { user } => {
+            let token = credential::random_token()?;
+            if !store.put_login_link(&user, &token).await? {
+                bail!("there is no user {user}");
+            }
+            println!("{}/login#{token}", wall_address(config));
+        }
+        User::SetPassword { user, password_file } => {
+            let password = Secret::read(&password_file)?;
+            if password.expose().chars().count() < PASSWORD_CHARS {
+                bail!(
+                    "the password in {} is too short: at least {PASSWORD_CHARS} characters",
+                    password_file.display()
+                );
+            }
+            let hash = credential::password_hash(password.expose())?;
+            if !store.set_password(&user, &hash).await? {
+                bail!("there is no user {user}");
+            }
+            println!("password of {user} set");
+        }
+    }
+    Ok(())
+}
+
+/// Where a browser on this machine finds the wall: the running hub's real port, else the settings'.
+fn wall_address(config: &Config) -> String {
+    let mut address = config.http.listen;
+    if let Some(ports) = Ports::read(&config.hub.data) {
+        address.set_port(ports.http);
+    }
+    if address.ip().is_unspecified() {
+        address.set_ip([127, 0, 0, 1].into());
+    }
+    format!("http://{address}")
+}
+
+/// Writes a key beside where it shall be; the path of that file.
+fn write_key(path: &Path, key: &str, replace: bool) -> anyhow::Result<PathBuf> {
+    if path.exists() && !replace {
+        bail!("{} is there already: name another file, or add --renew", path.display());
+    }
+    let mut next = path.as_os_str().to_owned();
+    next.push(".new");
+    let next = PathBuf::from(next);
+    let write = || -> std::io::Result<()> {
+        let _ = std::fs::remove_file(&next);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&next)?;
+        writeln!(file, "{key}")?;
+        file.sync_all()
+    };
+    write().with_context(|| format!("cannot write the key to {}", next.display()))?;
+    Ok(next)
+}

@@ -1,0 +1,218 @@
+//! Alerts as the API shows them: the record that raised them, its course, its still, its camera's name.
+
+use protocol::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::FromRow;
+
+use super::{Store, StoreError};
+
+/// An alert as the API shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct AlertView {
+    /// `agent/epoch/seq`
+    pub id: String,
+    pub site: String,
+    pub agent: String,
+    pub epoch: String,
+    pub seq: i64,
+    pub camera: String,
+    pub camera_name: Option<String>,
+    pub kind: String,
+    pub rule: String,
+    pub rule_name: Option<String>,
+    pub severity: String,
+    pub direction: Option<String>,
+    pub track: Option<u64>,
+    pub object_class: Option<String>,
+    pub confidence: Option<f32>,
+    #[serde(rename = "box")]
+    pub bounding_box: Option<Value>,
+    pub test: bool,
+    pub at: Timestamp,
+    pub time_source: String,
+    pub uncertainty_ms: Option<i64>,
+    pub received_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    pub not_durable: bool,
+    pub still: StillView,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StillView {
+    /// `pending`, `sent` or `none`.
+    pub state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// Which alerts to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub site: Option<String>,
+    pub agent: Option<String>,
+    pub camera: Option<String>,
+    pub kind: Option<String>,
+}
+
+/// A place in the list, newest first: everything behind it is older.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    pub at: i64,
+    pub agent: String,
+    pub epoch: String,
+    pub seq: i64,
+}
+
+impl Cursor {
+    /// `at~agent~epoch~seq`: ids hold no `~`.
+    pub fn to_text(&self) -> String {
+        format!("{}~{}~{}~{}", self.at, self.agent, self.epoch, self.seq)
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('~');
+        let cursor = Self {
+            at: parts.next()?.parse().ok()?,
+            agent: parts.next()?.to_owned(),
+            epoch: parts.next()?.to_owned(),
+            seq: parts.next()?.parse().ok()?,
+        };
+        parts.next().is_none().then_some(cursor)
+    }
+}
+
+#[derive(FromRow)]
+struct AlertRow {
+    site: String,
+    agent: String,
+    epoch: String,
+    seq: i64,
+    camera: String,
+    camera_name: Option<String>,
+    kind: String,
+    rule: String,
+    rule_name: Option<String>,
+    severity: String,
+    direction: Option<String>,
+    track: Option<i64>,
+    object_class: Option<String>,
+    confidence: Option<f32>,
+    #[sqlx(rename = "box")]
+    bounding_box: Option<String>,
+    test: bool,
+    at: i64,
+    time_source: String,
+    uncertainty_ms: Option<i64>,
+    received_at: i64,
+    ended_at: Option<i64>,
+    not_durable: bool,
+    still_state: String,
+    still_reason: Option<String>,
+    has_still: bool,
+}
+
+/// The alert with all that belongs to it; what follows is the WHERE clause.
+macro_rules! select_alert {
+    ($rest:literal) => {
+        concat!(
+            "SELECT a.site, a.agent, a.epoch, a.seq, a.camera, c.name AS camera_name, a.kind, a.rule,
+                a.rule_name, a.severity, a.direction, a.track, a.object_class, a.confidence, a.box, a.test,
+                a.at, a.time_source, a.uncertainty_ms, a.received_at, k.ended_at, a.not_durable,
+                coalesce(k.still_state, a.still_state) AS still_state,
+                CASE WHEN k.still_state IS NULL THEN a.still_reason ELSE k.still_reason END AS still_reason,
+                s.seq IS NOT NULL AS has_still
+            FROM alerts a
+            LEFT JOIN courses k ON k.agent = a.agent AND k.epoch = a.epoch AND k.of_seq = a.seq
+            LEFT JOIN stills s ON s.agent = a.agent AND s.epoch = a.epoch AND s.seq = a.seq
+            LEFT JOIN cameras c ON c.agent = a.agent AND c.camera = a.camera ",
+            $rest
+        )
+    };
+}
+
+impl Store {
+    /// Up to `limit` alerts, newest first, from behind `before`; and where to go on, if there is more.
+    pub async fn alerts(
+        &self,
+        filter: &Filter,
+        before: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<(Vec<AlertView>, Option<Cursor>), StoreError> {
+        let sql = select_alert!(
+            "WHERE (?1 IS NULL OR a.site = ?1) AND (?2 IS NULL OR a.agent = ?2)
+                AND (?3 IS NULL OR a.camera = ?3) AND (?4 IS NULL OR a.kind = ?4)
+                AND (a.at, a.agent, a.epoch, a.seq) < (?5, ?6, ?7, ?8)
+            ORDER BY a.at DESC, a.agent DESC, a.epoch DESC, a.seq DESC LIMIT ?9"
+        );
+        let query = sqlx::query_as::<_, AlertRow>(sql)
+            .bind(&filter.site)
+            .bind(&filter.agent)
+            .bind(&filter.camera)
+            .bind(&filter.kind)
+            .bind(before.map_or(i64::MAX, |c| c.at))
+            .bind(before.map_or("", |c| &c.agent))
+            .bind(before.map_or("", |c| &c.epoch))
+            .bind(before.map_or(0, |c| c.seq))
+            .bind(i64::from(limit) + 1);
+        let mut rows = query.fetch_all(&self.reader).await?;
+        let more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next = rows.last().filter(|_| more).map(|row| Cursor {
+            at: row.at,
+            agent: row.agent.clone(),
+            epoch: row.epoch.clone(),
+            seq: row.seq,
+        });
+        Ok((rows.into_iter().map(AlertView::from).collect(), next))
+    }
+
+    pub async fn alert(&self, agent: &str, epoch: &str, seq: i64) -> Result<Option<AlertView>, StoreError> {
+        let sql = select_alert!("WHERE a.agent = ?1 AND a.epoch = ?2 AND a.seq = ?3");
+        let query = sqlx::query_as::<_, AlertRow>(sql).bind(agent).bind(epoch).bind(seq);
+        Ok(query.fetch_optional(&self.reader).await?.map(AlertView::from))
+    }
+}
+
+impl From<AlertRow> for AlertView {
+    fn from(row: AlertRow) -> Self {
+        let id = format!("{}/{}/{}", row.agent, row.epoch, row.seq);
+        // Only a still that is here is shown as sent, whatever the agent says.
+        let still = if row.has_still {
+            let url = Some(format!("/api/v1/alerts/{id}/still"));
+            StillView { state: "sent".into(), reason: None, url }
+        } else if row.still_state == "none" {
+            StillView { state: row.still_state, reason: row.still_reason, url: None }
+        } else {
+            StillView { state: "pending".into(), reason: None, url: None }
+        };
+        Self {
+            id,
+            site: row.site,
+            agent: row.agent,
+            epoch: row.epoch,
+            seq: row.seq,
+            camera: row.camera,
+            camera_name: row.camera_name,
+            kind: row.kind,
+            rule: row.rule,
+            rule_name: row.rule_name,
+            severity: row.severity,
+            direction: row.direction,
+            track: row.track.map(i64::cast_unsigned),
+            object_class: row.object_class,
+            confidence: row.confidence,
+            bounding_box: row.bounding_box.and_then(|b| serde_json::from_str(&b).ok()),
+            test: row.test,
+            at: Timestamp::from_unix_ms(row.at),
+            time_source: row.time_source,
+            uncertainty_ms: row.uncertainty_ms,
+            received_at: Timestamp::from_unix_ms(row.received_at),
+            ended_at: row.ended_at.map(Timestamp::from_unix_ms),
+            not_durable: row.not_durable,
+            still,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Operators: passwords, sessions, one-time links, and the bound on guessing.
+
+use super::{FIRST_USER, Store, StoreError, first_password_path};
+use crate::clock::now_ms;
+use crate::credential::token_hash;
+
+/// How long a session lasts.
+pub const SESSION_MS: i64 = 12 * 60 * 60 * 1000;
+/// How long a one-time link can be used.
+pub const LINK_MS: i64 = 15 * 60 * 1000;
+const ATTEMPTS_A_MINUTE: i64 = 10;
+
+impl Store {
+    /// Counts one login attempt; whether it is still within 10 a minute for this account from this
+    /// source. Counted before the password is looked at, so that parallel guesses gain nothing.
+    pub async fn admit_login(&self, account: &str, source: &str) -> Result<bool, StoreError> {
+        let now = now_ms();
+        let mut tx = self.write().await?;
+        sqlx::query("DELETE FROM login_attempts WHERE at < ?1 OR at > ?2")
+            .bind(now - 60_000)
+            .bind(now + 60_000)
+            .execute(&mut *tx)
+            .await?;
+        let sql = "SELECT count(*) FROM login_attempts WHERE account = ?1 AND source = ?2";
+        let tried: i64 = sqlx::query_scalar(sql).bind(account).bind(source).fetch_one(&mut *tx).await?;
+        let admitted = tried < ATTEMPTS_A_MINUTE;
+        if admitted {
+            sqlx::query("INSERT INTO login_attempts (account, source, at) VALUES (?1, ?2, ?3)")
+                .bind(account)
+                .bind(source)
+                .bind(now)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(admitted)
+    }
+
+    pub async fn password_hash_of(&self, user: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT password_hash FROM users WHERE user = ?1";
+        Ok(sqlx::query_scalar(sql).bind(user).fetch_optional(&self.reader).await?)
+    }
+
+    /// Changes a password and ends that user's sessions; whether there is such a user.
+    pub async fn set_password(&self, user: &str, hash: &str) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "UPDATE users SET password_hash = ?2 WHERE user = ?1";
+        let done = sqlx::query(sql).bind(user).bind(hash).execute(&mut *tx).await?.rows_affected() > 0;
+        sqlx::query("DELETE FROM sessions WHERE user = ?1").bind(user).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM login_links WHERE user = ?1").bind(user).execute(&mut *tx).await?;
+        tx.commit().await?;
+        if done {
+            self.first_password_used(user);
+        }
+        Ok(done)
+    }
+
+    /// The file with the first password goes once it has served.
+    pub fn first_password_used(&self, user: &str) {
+        if user == FIRST_USER {
+            let _ = std::fs::remove_file(first_password_path(&self.data));
+        }
+    }
+
+    /// Opens a session for a token that only its holder knows.
+    pub async fn open_session(&self, user: &str, token: &str) -> Result<(), StoreError> {
+        let now = now_ms();
+        let mut tx = self.write().await?;
+        sqlx::query("DELETE FROM sessions WHERE expires_at <= ?1").bind(now).execute(&mut *tx).await?;
+        sqlx::query(
+            "INSERT INTO sessions (token_hash, user, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+        )
+        .bind(token_hash(token))
+        .bind(user)
+        .bind(now)
+        .bind(now + SESSION_MS)
+        .execute(&mut *tx)
+        .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Whose session a token opens.
+    pub async fn session_user(&self, token: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT user FROM sessions WHERE token_hash = ?1 AND expires_at > ?2";
+        let query = sqlx::query_scalar(sql).bind(token_hash(token)).bind(now_ms());
+        Ok(query.fetch_optional(&self.reader).await?)
+    }
+
+    pub async fn close_session(&self, token: &str) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM sessions WHERE token_hash = ?1")
+            .bind(token_hash(token))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Makes a one-time link for a token; whether there is such a user.
+    pub async fn put_login_link(&self, user: &str, token: &str) -> Result<bool, StoreError> {
+        let now = now_ms();
+        let mut tx = self.write().await?;
+        sqlx::query("DELETE FROM login_links WHERE expires_at <= ?1").bind(now).execute(&mut *tx).await?;
+        let sql = "INSERT INTO login_links (token_hash, user, expires_at) SELECT ?1, user, ?3 FROM users WHERE user = ?2";
+        let made = sqlx::query(sql)
+            .bind(token_hash(token))
+            .bind(user)
+            .bind(now + LINK_MS)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+        tx.commit().await?;
+        Ok(made > 0)
+    }
+
+    /// Uses a one-time link up; whose it was.
+    pub async fn use_login_link(&self, token: &str) -> Result<Option<String>, StoreError> {
+        let sql = "UPDATE login_links SET used_at = ?2
+            WHERE token_hash = ?1 AND used_at IS NULL AND expires_at > ?2 RETURNING user";
+        let query = sqlx::query_scalar(sql).bind(token_hash(token)).bind(now_ms());
+        // Read to its end, so that the statement is over and committed.
+        Ok(query.fetch_all(&self.writer).await?.into_iter().next())
+    }
+}

@@ -1,0 +1,337 @@
+//! One batch of arrivals, in one transaction: records, what is settled, what agents say of themselves.
+//!
+//! Invariants: a record is in `records` once, whatever arrives how often and in which order; what an
+//! acknowledgement names is committed; a bad record is kept as a dead letter and settled, and takes
+//! no good one with it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use hub_core::RangeSet;
+use protocol::alert::ReadRecord;
+use protocol::{
+    Ack, AgentId, BadRecord, Channel, Epoch, Health, Record, RejectReason, Rejected, SiteId, Status, Topic,
+};
+use sqlx::SqliteConnection;
+
+use super::{Store, StoreError, agents, changes};
+
+mod body;
+mod content;
+mod letters;
+
+/// Most ranges beyond `settled_through` that an acknowledgement names of old; those of the batch it
+/// answers are named besides.
+const OLD_RANGES: usize = 200;
+/// Epochs whose settled ranges are kept in memory.
+const CACHED_EPOCHS: usize = 1024;
+
+/// One message from an agent, read.
+#[derive(Debug)]
+pub struct Arrival {
+    pub site: SiteId,
+    pub agent: AgentId,
+    pub content: Content,
+    pub received_at: i64,
+}
+
+#[derive(Debug)]
+pub enum Content {
+    Records(Vec<ReadRecord>),
+    Status(Box<Status>),
+    Health(Box<Health>),
+    /// A message of which not even the shape could be read.
+    Unreadable {
+        channel: Channel,
+        why: String,
+        raw: Vec<u8>,
+    },
+}
+
+/// What a commit brought.
+#[derive(Debug, Default)]
+pub struct Committed {
+    pub acks: Vec<(Topic, Ack)>,
+    pub counts: Counts,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub new: u64,
+    pub duplicate: u64,
+    pub rejected: u64,
+    /// Messages under the name of an agent that is not enrolled there; never acknowledged.
+    pub stranger: u64,
+}
+
+/// What is settled, as of the last commit. Belongs to the one task that writes records.
+#[derive(Debug, Default)]
+pub struct SettledCache(HashMap<(AgentId, Epoch), RangeSet>);
+
+/// What a batch settles of one epoch.
+#[derive(Debug, Default)]
+struct Touched {
+    ranges: Vec<(u64, u64)>,
+    rejected: Vec<Rejected>,
+}
+
+type TouchedEpochs = BTreeMap<(SiteId, AgentId, Epoch), Touched>;
+
+/// What became of one record.
+enum Verdict {
+    New,
+    Duplicate,
+    Rejected(RejectReason),
+}
+
+/// One transaction under way.
+struct Batch<'a> {
+    db: &'a mut SqliteConnection,
+    counts: Counts,
+    touched: TouchedEpochs,
+    latest: i64,
+    letters: bool,
+}
+
+impl Store {
+    /// Commits a batch, then says what to acknowledge. On an error nothing of it is stored and
+    /// nothing is to be acknowledged: the agents send it again.
+    pub async fn commit(&self, cache: &mut SettledCache, batch: &[Arrival]) -> Result<Committed, StoreError> {
+        let mut tx = self.write().await?;
+        let mut work = Batch {
+            db: &mut tx,
+            counts: Counts::default(),
+            touched: BTreeMap::new(),
+            latest: 0,
+            letters: false,
+        };
+        for arrival in batch {
+            work.take(arrival).await?;
+        }
+        let Batch { counts, touched, latest, letters, .. } = work;
+        let mut sets = Vec::new();
+        let mut acks = Vec::new();
+        for ((site, agent, epoch), touched) in touched {
+            let set = settle(&mut tx, cache, &agent, &epoch, &touched).await?;
+            let ack = self.acknowledgement(&epoch, &set, touched);
+            acks.push((Topic { site, agent: agent.clone(), channel: Channel::Ack }, ack));
+            sets.push(((agent, epoch), set));
+        }
+        if letters {
+            letters::prune(&mut tx).await?;
+        }
+        if latest > 0 {
+            changes::prune(&mut tx, latest).await?;
+        }
+        tx.commit().await?;
+        if cache.0.len() > CACHED_EPOCHS {
+            cache.0.clear();
+        }
+        cache.0.extend(sets);
+        self.announce(latest);
+        Ok(Committed { acks, counts })
+    }
+
+    fn acknowledgement(&self, epoch: &Epoch, set: &RangeSet, touched: Touched) -> Ack {
+        let through = set.settled_through();
+        let of_batch = touched.ranges.iter().filter_map(|(first, _)| set.range_of(*first));
+        let named: RangeSet =
+            set.beyond().take(OLD_RANGES).chain(of_batch.filter(|(first, _)| *first > through)).collect();
+        Ack {
+            hub_epoch: self.hub_epoch().clone(),
+            epoch: epoch.clone(),
+            settled_through: through,
+            settled: named.iter().collect(),
+            rejected: touched.rejected,
+        }
+    }
+}
+
+impl Batch<'_> {
+    async fn take(&mut self, arrival: &Arrival) -> Result<(), StoreError> {
+        let Arrival { site, agent, content, received_at } = arrival;
+        let enrolled: Option<i64> = sqlx::query_scalar(
+            "UPDATE agents SET last_seen = ?3 WHERE agent = ?1 AND site = ?2
+                AND key_hash IS NOT NULL RETURNING 1",
+        )
+        .bind(agent.as_str())
+        .bind(site.as_str())
+        .bind(received_at)
+        .fetch_all(&mut *self.db)
+        .await?
+        .pop();
+        if enrolled.is_none() {
+            self.counts.stranger += 1;
+            tracing::warn!(%agent, %site, "message of an agent that is not enrolled at this site refused");
+            return Ok(());
+        }
+        match content {
+            Content::Records(records) => {
+                for record in records {
+                    self.take_record(arrival, record).await?;
+                }
+            }
+            Content::Status(status) => {
+                self.latest = agents::put_status(self.db, agent.as_str(), status, *received_at).await?;
+            }
+            Content::Health(health) => {
+                self.latest = agents::put_health(self.db, agent.as_str(), health, *received_at).await?;
+            }
+            Content::Unreadable { channel, why, raw } => {
+                self.counts.rejected += 1;
+                self.letter(arrival, *channel, None, RejectReason::Malformed, why, raw).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_record(&mut self, arrival: &Arrival, read: &ReadRecord) -> Result<(), StoreError> {
+        let (id, verdict) = match read {
+            Ok((record, raw)) => {
+                let id = (record.epoch.clone(), record.seq);
+                (Some(id), self.take_good(arrival, record, raw).await?)
+            }
+            Err(bad) => {
+                let seq = bad.seq.filter(|s| i64::try_from(*s).is_ok());
+                let id = bad.epoch.clone().zip(seq);
+                (id.clone(), self.take_bad(arrival, id.as_ref(), bad).await?)
+            }
+        };
+        match verdict {
+            Verdict::New => self.counts.new += 1,
+            Verdict::Duplicate => self.counts.duplicate += 1,
+            Verdict::Rejected(_) => self.counts.rejected += 1,
+        }
+        // Without an identity there is nothing that could be acknowledged.
+        let Some((epoch, seq)) = id else { return Ok(()) };
+        let touched = self.touched.entry((arrival.site.clone(), arrival.agent.clone(), epoch)).or_default();
+        touched.ranges.push((seq, seq));
+        if let Verdict::Rejected(reason) = verdict {
+            touched.rejected.push(Rejected { seq, reason });
+        } else if let Ok((record, _)) = read
+            && let Some(range) = body::given_up(record)
+        {
+            touched.ranges.push(range);
+        }
+        Ok(())
+    }
+
+    async fn take_good(
+        &mut self,
+        arrival: &Arrival,
+        record: &Record,
+        raw: &serde_json::Value,
+    ) -> Result<Verdict, StoreError> {
+        let hash = content::hash(raw);
+        let id = (record.epoch.clone(), record.seq);
+        if let Some((stored, rejected)) = self.claim(arrival, &id, &hash, None).await? {
+            if stored == hash {
+                return Ok(rejected.map_or(Verdict::Duplicate, Verdict::Rejected));
+            }
+            let raw = raw.to_string();
+            let why = "the same id was stored before with other content";
+            self.letter(arrival, Channel::Alert, Some(&id), RejectReason::Conflict, why, raw.as_bytes())
+                .await?;
+            return Ok(Verdict::Rejected(RejectReason::Conflict));
+        }
+        self.latest = self.latest.max(body::put(self.db, arrival, record, raw).await?);
+        Ok(Verdict::New)
+    }
+
+    async fn take_bad(
+        &mut self,
+        arrival: &Arrival,
+        id: Option<&(Epoch, u64)>,
+        bad: &BadRecord,
+    ) -> Result<Verdict, StoreError> {
+        let reason = if bad.unknown_type { RejectReason::UnknownType } else { RejectReason::Malformed };
+        if let Some(id) = id {
+            let hash = content::hash(&bad.raw);
+            if let Some((stored, _)) = self.claim(arrival, id, &hash, Some(reason)).await? {
+                let known = if stored == hash { reason } else { RejectReason::Conflict };
+                return Ok(Verdict::Rejected(known));
+            }
+        }
+        self.letter(arrival, Channel::Alert, id, reason, &bad.why, bad.raw.to_string().as_bytes()).await?;
+        Ok(Verdict::Rejected(reason))
+    }
+
+    /// Takes a record's identity; if it is taken already, by what content and whether that was refused.
+    async fn claim(
+        &mut self,
+        arrival: &Arrival,
+        id: &(Epoch, u64),
+        hash: &[u8],
+        rejected: Option<RejectReason>,
+    ) -> Result<Option<(Vec<u8>, Option<RejectReason>)>, StoreError> {
+        let (agent, epoch, seq) = (arrival.agent.as_str(), id.0.as_str(), id.1.cast_signed());
+        let sql = "INSERT INTO records (agent, epoch, seq, hash, rejected) VALUES (?1, ?2, ?3, ?4, ?5)
+            ON CONFLICT DO NOTHING";
+        let query = sqlx::query(sql).bind(agent).bind(epoch).bind(seq).bind(hash);
+        let done = query.bind(rejected.map(letters::reason_word)).execute(&mut *self.db).await?;
+        if done.rows_affected() > 0 {
+            return Ok(None);
+        }
+        let sql = "SELECT hash, rejected FROM records WHERE agent = ?1 AND epoch = ?2 AND seq = ?3";
+        let (hash, rejected): (Vec<u8>, Option<String>) =
+            sqlx::query_as(sql).bind(agent).bind(epoch).bind(seq).fetch_one(&mut *self.db).await?;
+        Ok(Some((hash, rejected.as_deref().map(letters::reason_of))))
+    }
+
+    async fn letter(
+        &mut self,
+        arrival: &Arrival,
+        channel: Channel,
+        id: Option<&(Epoch, u64)>,
+        reason: RejectReason,
+        why: &str,
+        raw: &[u8],
+    ) -> Result<(), StoreError> {
+        self.letters = true;
+        tracing::warn!(agent = %arrival.agent, ?reason, why, "record refused for good, kept as a dead letter");
+        letters::put(self.db, arrival, channel, id, reason, why, raw).await
+    }
+}
+
+/// Adds what a batch settled, in memory and in the transaction. The cache itself is not touched: the
+/// commit may still fail.
+async fn settle(
+    db: &mut SqliteConnection,
+    cache: &SettledCache,
+    agent: &AgentId,
+    epoch: &Epoch,
+    touched: &Touched,
+) -> Result<RangeSet, StoreError> {
+    let key = (agent.clone(), epoch.clone());
+    let before = match cache.0.get(&key) {
+        Some(set) => set.clone(),
+        None => {
+            let sql = "SELECT first, last FROM settled WHERE agent = ?1 AND epoch = ?2";
+            let query = sqlx::query_as::<_, (i64, i64)>(sql).bind(agent.as_str()).bind(epoch.as_str());
+            let rows = query.fetch_all(&mut *db).await?;
+            rows.into_iter().map(|(f, l)| (f.cast_unsigned(), l.cast_unsigned())).collect()
+        }
+    };
+    let mut after = before.clone();
+    for (first, last) in &touched.ranges {
+        after.insert_range(*first, *last);
+    }
+    for (first, _) in before.iter().filter(|(first, last)| after.range_of(*first) != Some((*first, *last))) {
+        sqlx::query("DELETE FROM settled WHERE agent = ?1 AND epoch = ?2 AND first = ?3")
+            .bind(agent.as_str())
+            .bind(epoch.as_str())
+            .bind(first.cast_signed())
+            .execute(&mut *db)
+            .await?;
+    }
+    for (first, last) in after.iter().filter(|(first, last)| before.range_of(*first) != Some((*first, *last)))
+    {
+        sqlx::query("INSERT INTO settled (agent, epoch, first, last) VALUES (?1, ?2, ?3, ?4)")
+            .bind(agent.as_str())
+            .bind(epoch.as_str())
+            .bind(first.cast_signed())
+            .bind(last.cast_signed())
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(after)
+}

@@ -1,0 +1,103 @@
+//! The hub over HTTP: stills from agents, the API for operators, the feed, the wall's files.
+//!
+//! Every answer carries the same protecting headers; everything but health and login needs either an
+//! agent's key or an operator's session.
+
+mod agents;
+mod alerts;
+mod error;
+mod feed;
+mod session;
+mod stills;
+pub mod wall;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use protocol::SiteId;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::store::Store;
+
+pub use error::Refusal;
+
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
+    form-action 'self'; object-src 'none'; require-trusted-types-for 'script'";
+/// Largest request body, stills apart.
+const BODY_BYTES: usize = 64 * 1024;
+/// Password checks at a time: each takes 19 MiB and a core.
+const PASSWORD_CHECKS: usize = 2;
+/// Stills being received at a time.
+const UPLOADS: usize = 32;
+/// Feeds open at a time.
+const FEEDS: usize = 256;
+
+/// What every request may need.
+#[derive(Clone)]
+pub struct App {
+    pub store: Store,
+    pub site_names: Arc<BTreeMap<SiteId, String>>,
+    /// Ends the feeds, which otherwise never end.
+    pub stop: CancellationToken,
+    password_checks: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
+    feeds: Arc<Semaphore>,
+}
+
+impl App {
+    pub fn new(store: Store, site_names: BTreeMap<SiteId, String>, stop: CancellationToken) -> Self {
+        Self {
+            store,
+            site_names: Arc::new(site_names),
+            stop,
+            password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
+            uploads: Arc::new(Semaphore::new(UPLOADS)),
+            feeds: Arc::new(Semaphore::new(FEEDS)),
+        }
+    }
+}
+
+/// All routes. `wall` is the folder of the built front end, where there is one.
+pub fn router(app: App, wall: Option<PathBuf>) -> Router {
+    let operators = Router::new()
+        .route("/session", get(session::show).delete(session::close))
+        .route("/alerts", get(alerts::list))
+        .route("/alerts/{agent}/{epoch}/{seq}", get(alerts::detail))
+        .route("/alerts/{agent}/{epoch}/{seq}/still", get(stills::show))
+        .route("/agents", get(agents::list))
+        .route("/feed", get(feed::follow))
+        .route_layer(from_fn_with_state(app.clone(), session::require));
+    let api = Router::new()
+        .route("/health", get(health))
+        .route("/session", post(session::open))
+        .merge(operators)
+        .route_layer(from_fn(session::same_origin))
+        .route("/stills/{agent}/{epoch}/{seq}", put(stills::receive))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .fallback(error::no_such_path)
+        .method_not_allowed_fallback(error::wrong_method)
+        .with_state(app);
+    let always = |name: HeaderName, value: &'static str| {
+        SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+    };
+    wall::serve(
+        Router::new().nest("/api/v1", api).route("/api/{*rest}", axum::routing::any(error::no_such_path)),
+        wall,
+    )
+    .layer(always(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+    .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+    .layer(always(header::REFERRER_POLICY, "no-referrer"))
+    .layer(always(header::X_FRAME_OPTIONS, "DENY"))
+}
+
+async fn health() -> Json<serde_json::Value> {
+    Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+}

@@ -1,0 +1,124 @@
+//! The live feed: server-sent events, resumable by the change number.
+//!
+//! Nothing is queued for a client: each reads the change log at its own pace, so a slow one costs
+//! nothing but its connection. One that is too far behind is told to read everything anew.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::Sse;
+use axum::response::sse::{Event, KeepAlive};
+use futures::Stream;
+use futures::stream::{self, StreamExt};
+use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use super::{App, Refusal};
+use crate::store::StoreError;
+use crate::store::changes::Subject;
+
+/// Changes read at a time.
+const PORTION: i64 = 200;
+/// Farther behind than this, reading anew is cheaper.
+const FARTHEST: i64 = 5_000;
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Other processes change the database too and cannot tell us.
+const LOOK_ANYWAY: Duration = Duration::from_secs(2);
+
+#[derive(Deserialize)]
+pub(super) struct From {
+    after: Option<i64>,
+}
+
+/// `GET /feed`
+pub(super) async fn follow(
+    State(app): State<App>,
+    from: Result<Query<From>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
+    let Query(from) = from.map_err(|e| Refusal::bad_request(e.body_text()))?;
+    let permit = app.feeds.clone().try_acquire_owned().map_err(|_| Refusal::busy())?;
+    let last = headers.get("last-event-id").and_then(|v| v.to_str().ok()?.parse().ok());
+    let latest = app.store.latest_change().await?;
+    let at = last.or(from.after).unwrap_or(latest);
+    let news = app.store.follow();
+    let reader = Reader { at, news, ready: VecDeque::new(), fresh: true, _permit: permit, app: app.clone() };
+    let events = stream::unfold(reader, Reader::next).take_until(app.stop.clone().cancelled_owned());
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+struct Reader {
+    /// The change up to which everything was sent.
+    at: i64,
+    news: watch::Receiver<i64>,
+    ready: VecDeque<Event>,
+    /// Not a single portion was read yet.
+    fresh: bool,
+    app: App,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Reader {
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some((Ok(event), self));
+            }
+            if !std::mem::take(&mut self.fresh) {
+                // Nothing is missed: a change announced meanwhile is seen by `changed` at once.
+                if let Ok(Err(_)) = tokio::time::timeout(LOOK_ANYWAY, self.news.changed()).await {
+                    return None;
+                }
+            }
+            if let Err(error) = self.read().await {
+                tracing::error!(%error, "feed ended");
+                return None;
+            }
+        }
+    }
+
+    /// Reads the next portion of changes; several of one object become one event.
+    async fn read(&mut self) -> Result<(), StoreError> {
+        let store = &self.app.store;
+        let latest = store.latest_change().await?;
+        let changes = match store.changes_after(self.at, PORTION).await? {
+            Some(changes) if latest - self.at <= FARTHEST => changes,
+            _ => {
+                self.at = latest;
+                self.ready.push_back(Event::default().event("resync").id(latest.to_string()).data("{}"));
+                return Ok(());
+            }
+        };
+        let Some(last) = changes.last().map(|c| c.number) else { return Ok(()) };
+        // A full portion: there is more, do not wait for news.
+        self.fresh = changes.len() as i64 == PORTION;
+        let mut latest_of: BTreeMap<Subject, i64> = BTreeMap::new();
+        for change in changes {
+            latest_of.insert(change.subject, change.number);
+        }
+        let mut in_order: Vec<_> = latest_of.into_iter().map(|(subject, number)| (number, subject)).collect();
+        in_order.sort_unstable();
+        for (number, subject) in in_order {
+            let event = Event::default().id(number.to_string());
+            match subject {
+                Subject::Alert { agent, epoch, seq } => {
+                    if let Some(alert) = store.alert(&agent, &epoch, seq).await? {
+                        self.ready.extend(event.event("alert").json_data(alert));
+                    }
+                }
+                Subject::Agent(agent) => {
+                    for view in store.agents(Some(&agent)).await? {
+                        let view = super::agents::named(&self.app, view);
+                        self.ready.extend(event.clone().event("agent").json_data(view));
+                    }
+                }
+            }
+        }
+        self.at = last;
+        Ok(())
+    }
+}

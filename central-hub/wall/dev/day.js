@@ -1,0 +1,65 @@
+//! A day at a site that does not exist: boxes, cameras, and alerts, for looking at the page.
+
+const minutes = (n) => new Date(Date.now() - n * 60_000).toISOString()
+const camera = (id, name, state, ago, reason = null) => ({ camera: id, name, state, since: minutes(ago), reason, width: 1920, height: 1080 })
+const health = (cores, memory, cameras, open = 0, stills = 0) => ({
+  at: minutes(0), cpu_cores: cores, memory_bytes: memory * 2 ** 20, spool_bytes: 40e6, spool_open_records: open, stills_waiting: stills,
+  cameras: cameras.map(([id, fps]) => ({ camera: id, decoded_fps: fps, analysed_fps: fps, replaced_frames: 0, damaged_frames: 0, latency_ms: 210 })),
+})
+
+const SITE = '滨江物流园'
+
+/** Boxes and cameras; `well` without the problems. */
+export function agents(well = false) {
+  return [
+    {
+      site: SITE, agent: 'box-east', name: '东区盒子', state: 'online', version: '0.1.0', since: minutes(3000), last_seen: minutes(0),
+      cameras: [
+        camera('gate', '东门', 'live', 2900), camera('gate-out', '东门外侧', well ? 'live' : 'credentials', 12), camera('fence-n', '北围栏', 'live', 2900),
+        camera('fence-e', '东围栏', 'live', 610), camera('parking', '停车场', 'live', 2900),
+      ],
+      health: health(2.4, 812, [['gate', 12.5], ['gate-out', 10], ['fence-n', 10], ['fence-e', 10], ['parking', 12.4]]),
+    },
+    {
+      site: SITE, agent: 'box-yard', name: '库区盒子', state: 'online', version: '0.1.0', since: minutes(800), last_seen: minutes(0),
+      cameras: [
+        camera('dock', '装卸平台', 'live', 790), camera('hall-a', 'A 库通道', 'live', 790), camera('hall-b', 'B 库通道', well ? 'live' : 'stalled', 4),
+        camera('cold', '冷库门', well ? 'live' : 'connecting', 0.3),
+      ],
+      health: health(1.7, 640, [['dock', 12.5], ['hall-a', 9.8], ['hall-b', 10], ['cold', 10]], 3, 2),
+    },
+    {
+      site: SITE, agent: 'box-west', name: '西门盒子', state: well ? 'online' : 'offline', version: '0.1.0', since: minutes(26), last_seen: minutes(26),
+      cameras: [camera('west', '西门', 'live', 900), camera('west-road', '西门道路', 'live', 900)], health: health(0.9, 410, [['west', 12], ['west-road', 12]]),
+    },
+  ]
+}
+
+const CROSSED = 'LineDetector/Crossed'
+const INSIDE = 'FieldDetector/ObjectsInside'
+const LOITERING = 'LoiteringDetector/ObjectIsLoitering'
+const HAPPENINGS = [
+  { agent: 'box-east', camera: 'fence-n', camera_name: '北围栏', kind: CROSSED, severity: 'high', direction: 'right', scene: 'fence', rule: 'fence-line', rule_name: '围栏警戒线' },
+  { agent: 'box-east', camera: 'gate', camera_name: '东门', kind: LOITERING, severity: 'medium', scene: 'gate', rule: 'gate-area', rule_name: '门前区域' },
+  { agent: 'box-yard', camera: 'hall-a', camera_name: 'A 库通道', kind: INSIDE, severity: 'medium', scene: 'hall', rule: 'aisle', rule_name: '夜间禁入', narrow: true },
+  { agent: 'box-yard', camera: 'dock', camera_name: '装卸平台', kind: CROSSED, severity: 'low', direction: 'left', scene: 'yard', object_class: 'Car', rule: 'dock-line', rule_name: null },
+  { agent: 'box-east', camera: 'parking', camera_name: '停车场', kind: INSIDE, severity: 'low', scene: 'yard', rule: 'parking', rule_name: null },
+  { agent: 'box-east', camera: 'fence-e', camera_name: '东围栏', kind: CROSSED, severity: 'high', direction: 'left', scene: 'fence', rule: 'fence-line', rule_name: '围栏警戒线' },
+]
+
+/** The n-th thing that happens; after every tenth, one of the rarer cases. */
+export function happening(n, ago = 0) {
+  const at = minutes(ago)
+  const plain = { site: SITE, ...HAPPENINGS[(n * 5) % HAPPENINGS.length], at, received_at: at, confidence: 0.6 + ((n * 13) % 37) / 100 }
+  if (n % 10 === 3) return { ...plain, still: { state: 'none', reason: 'redaction_failed' } }
+  if (n % 10 === 5) return { ...plain, test: true, severity: 'low' }
+  if (n % 10 === 8) return { ...plain, at: minutes(ago + 18), time_source: 'agent', uncertainty_ms: 900 }
+  if (n % 10 === 6) return { ...plain, still: { state: 'pending' } }
+  return plain
+}
+
+/** Fills a hub with a morning. */
+export function fill(hub, { well = false, count = 70 } = {}) {
+  for (const agent of agents(well)) hub.agent(agent, true)
+  for (let n = count; n > 0; n--) hub.alert(happening(n, 0.15 + n * n * 0.11 + n * 0.8), true)
+}

@@ -1,0 +1,154 @@
+//! A hub that is not one, for development and tests: the built page under the real policy, the API with
+//! alerts made here, and the faults of a hub on command. Keeps everything in memory. Never shipped.
+import { createServer } from 'node:http'
+import { readFile } from 'node:fs/promises'
+import { extname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { drawn } from './scenes.js'
+
+const DIST = fileURLToPath(new URL('../dist/', import.meta.url))
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
+const POLICY = "default-src 'self'; require-trusted-types-for 'script'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+
+/** Starts it on a free port (or the one given) and answers with its hands.
+ *  `user`: who may sign in, with which password; `tokens`: one-time links. */
+export async function startHub({ port = 0, user = 'guard', password = 'lamp', tokens = ['once'] } = {}) {
+  const state = {
+    /** @type {any[]} */ alerts: [],
+    /** @type {any[]} */ agents: [],
+    stills: new Map(), sessions: new Set(), tokens: new Set(tokens),
+    feeds: new Set(), events: [], serial: 0, seq: 0, tries: 0, feedOpen: true, silent: false, feedRequests: 0,
+  }
+  const send = (type, value) => {
+    const event = { id: ++state.serial, type, text: `id: ${state.serial}\nevent: ${type}\ndata: ${JSON.stringify(value)}\n\n` }
+    state.events.push(event)
+    for (const feed of state.feeds) feed.write(event.text)
+  }
+  const server = createServer((request, response) => {
+    if (state.silent) return void request.socket.destroy()
+    answer(state, { user, password }, request, response).catch((error) => {
+      response.writeHead(500, { 'Content-Type': 'application/json' })
+      response.end(JSON.stringify({ error: { code: 'broken', message: String(error) } }))
+    })
+  })
+  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const dropFeeds = () => state.feeds.forEach((feed) => feed.destroy())
+  return {
+    state,
+    address: `http://127.0.0.1:${server.address().port}`,
+    /** Adds an alert; `quietly` only to the list. Answers with it. */
+    alert(part = {}, quietly = false) {
+      const alert = alertOf(state, part)
+      state.alerts.unshift(alert)
+      if (!quietly) send('alert', alert)
+      return alert
+    },
+    change(id, part) {
+      const at = state.alerts.findIndex((alert) => alert.id === id)
+      state.alerts[at] = { ...state.alerts[at], ...part }
+      send('alert', state.alerts[at])
+    },
+    agent(agent, quietly = false) {
+      state.agents = [...state.agents.filter((other) => other.agent !== agent.agent), agent]
+      if (!quietly) send('agent', agent)
+    },
+    resync: () => send('resync', {}),
+    /** Cuts the feed and refuses a new one until opened again. */
+    closeFeed: () => ((state.feedOpen = false), dropFeeds()),
+    openFeed: () => void (state.feedOpen = true),
+    /** Nothing answers any more, as if the machine were off. */
+    silence: () => ((state.silent = true), dropFeeds()),
+    wake: () => void (state.silent = false),
+    endSessions: () => (state.sessions.clear(), dropFeeds()),
+    async stop() {
+      dropFeeds()
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+function alertOf(state, part) {
+  const seq = ++state.seq
+  const agent = part.agent ?? 'box-1'
+  const object = part.object_class ?? 'Human'
+  const { svg, box } = drawn({ scene: part.scene ?? 'gate', seed: part.seed ?? seq, object, narrow: part.narrow })
+  const id = `${agent}/1/${seq}`
+  state.stills.set(id, svg)
+  const at = part.at ?? new Date().toISOString()
+  const { scene: _scene, seed: _seed, narrow: _narrow, ...told } = part
+  return {
+    id, site: 'east', agent, epoch: 1, seq, camera: 'gate', camera_name: '东门', kind: 'LineDetector/Crossed', rule: 'line-1',
+    rule_name: null, severity: 'medium', direction: null, track: seq, object_class: object, confidence: 0.87, box, test: false, at,
+    time_source: 'camera', uncertainty_ms: 40, received_at: at, ended_at: null, not_durable: false,
+    still: { state: 'sent', url: `/api/v1/alerts/${id}/still` }, ...told,
+  }
+}
+
+async function answer(state, proof, request, response) {
+  const url = new URL(request.url, 'http://hub')
+  const say = (status, value, headers = {}) => {
+    response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers })
+    response.end(value === undefined ? undefined : JSON.stringify(value))
+  }
+  const refuse = (status, code, headers) => say(status, { error: { code, message: code } }, headers)
+  if (!url.pathname.startsWith('/api/')) return page(url.pathname, response)
+  const path = url.pathname.slice('/api/v1'.length)
+  const cookie = /session=(\w+)/.exec(request.headers.cookie ?? '')?.[1]
+  if (path === '/session' && request.method === 'POST') {
+    const asked = JSON.parse(await body(request))
+    if (++state.tries > 5) return refuse(429, 'too_many_tries', { 'Retry-After': '90' })
+    const good = asked.token ? state.tokens.delete(asked.token) : asked.user === proof.user && asked.password === proof.password
+    if (!good) return refuse(401, 'wrong')
+    state.tries = 0
+    const key = `k${state.sessions.size}${Date.now()}`
+    state.sessions.add(key)
+    return say(200, { user: proof.user }, { 'Set-Cookie': `session=${key}; HttpOnly; SameSite=Strict; Path=/` })
+  }
+  if (!state.sessions.has(cookie)) return refuse(401, 'no_session')
+  if (path === '/session' && request.method === 'DELETE') return state.sessions.delete(cookie), say(204)
+  if (path === '/session') return say(200, { user: proof.user })
+  if (path === '/agents') return say(200, { agents: state.agents })
+  if (path === '/alerts') return say(200, alertPage(state, url.searchParams))
+  if (path === '/feed') return feed(state, request, response, refuse)
+  const still = /^\/alerts\/(.+)\/still$/.exec(path)
+  const svg = still && state.stills.get(decodeURIComponent(still[1]))
+  if (!svg) return refuse(404, 'not_found')
+  response.writeHead(200, { 'Content-Type': 'image/svg+xml', 'Cache-Control': 'private, max-age=3600' })
+  response.end(svg)
+}
+
+function alertPage(state, query) {
+  const limit = Math.min(Number(query.get('limit')) || 50, 200)
+  const fits = (alert) => ['camera', 'agent', 'site', 'kind'].every((key) => !query.get(key) || alert[key] === query.get(key))
+  const before = query.get('before') ? Number(query.get('before')) : Infinity
+  const fitting = state.alerts.filter((alert) => fits(alert) && alert.seq < before)
+  const alerts = fitting.slice(0, limit)
+  return { alerts, next: fitting.length > limit ? String(alerts.at(-1).seq) : null }
+}
+
+function feed(state, request, response, refuse) {
+  state.feedRequests++
+  if (!state.feedOpen) return refuse(503, 'closed')
+  response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
+  response.write('retry: 300\n\n')
+  const last = Number(request.headers['last-event-id'])
+  if (last) for (const event of state.events) if (event.id > last) response.write(event.text)
+  state.feeds.add(response)
+  response.on('close', () => state.feeds.delete(response))
+}
+
+async function page(path, response) {
+  const name = extname(path) ? normalize(path).replace(/^(\.\.[/\\])+/, '') : 'index.html'
+  const file = await readFile(join(DIST, name)).catch(() => null)
+  response.writeHead(file ? 200 : 404, {
+    'Content-Type': TYPES[extname(name)] ?? 'application/octet-stream', 'Content-Security-Policy': POLICY, 'X-Content-Type-Options': 'nosniff',
+  })
+  response.end(file ?? 'not found')
+}
+
+async function body(request) {
+  let text = ''
+  for await (const part of request) text += part
+  return text
+}

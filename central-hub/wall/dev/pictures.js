@@ -1,0 +1,64 @@
+//! `node dev/pictures.js FOLDER`: the page photographed in both languages and several sizes, to be looked at.
+import { join } from 'node:path'
+import { chromium } from 'playwright-core'
+import { fill, happening } from './day.js'
+import { startHub } from './hub.js'
+import { CHROMIUM } from './chromium.js'
+
+const folder = process.argv[2] ?? '.'
+const browser = await chromium.launch(CHROMIUM)
+const signedIn = async (hub, size, lang) => {
+  const page = await browser.newPage({ viewport: size })
+  hub.state.tokens.add('picture')
+  await page.goto(`${hub.address}/login?lang=${lang}#picture`)
+  await page.locator('.link[data-link=live]').waitFor()
+  await page.locator('.devices h2').waitFor()
+  return page
+}
+const take = async (page, name, whole = false) => {
+  await page.locator('.still img[data-ready=true]').first().waitFor({ timeout: 3000 }).catch(() => {})
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: whole })
+}
+const WIDE = { width: 1920, height: 1080 }
+const busy = await startHub()
+fill(busy)
+for (const lang of ['zh', 'en']) {
+  const page = await signedIn(busy, WIDE, lang)
+  busy.alert(happening(0))
+  await page.locator('.large[data-fresh=true]').waitFor()
+  await take(page, `wall-${lang}`)
+  await page.keyboard.press('j')
+  await page.keyboard.press('j')
+  busy.alert(happening(1))
+  busy.alert(happening(2))
+  await page.locator('.stream__new').waitFor()
+  await take(page, `held-${lang}`)
+  await page.keyboard.press('Enter')
+  await page.locator('dialog[open]').waitFor()
+  await take(page, `detail-${lang}`)
+  await page.close()
+  const narrow = await signedIn(busy, { width: 420, height: 900 }, lang)
+  await take(narrow, `narrow-${lang}`)
+  await narrow.close()
+}
+const small = await signedIn(busy, { width: 1366, height: 768 }, 'zh')
+await take(small, 'laptop-zh')
+busy.closeFeed()
+await small.locator('.link[data-link=reconnecting]').waitFor()
+await take(small, 'reconnecting-zh')
+busy.openFeed()
+const tablet = await signedIn(busy, { width: 1024, height: 768 }, 'en')
+await take(tablet, 'tablet-en')
+const calm = await startHub()
+fill(calm, { well: true, count: 0 })
+await take(await signedIn(calm, WIDE, 'zh'), 'empty-zh')
+const blind = await startHub()
+fill(blind, { count: 0 })
+await take(await signedIn(blind, WIDE, 'en'), 'blind-en')
+const login = await browser.newPage({ viewport: WIDE })
+await login.goto(`${calm.address}/login?lang=zh#wrong`)
+await login.locator('.login__trouble').waitFor()
+await take(login, 'login-zh')
+await browser.close()
+await Promise.all([busy.stop(), calm.stop(), blind.stop()])
+

@@ -1,0 +1,210 @@
+//! The state of the page while somebody is signed in. Owns: the alerts and boxes it shows, whether it is
+//! live, and how old it is. Leaves to the views: how it looks; to hub.ts and feed.ts: the wire.
+//! Invariant: what the feed told after a question was asked is newer than the answer.
+import { batch, createMemo, createSignal, onCleanup, type Accessor } from 'solid-js'
+import { extended, NONE, refreshed, told, type Alerts } from './alert-list'
+import { count, seen } from './devices'
+import { openFeed } from './feed'
+import * as hub from './hub'
+import type { Agent, Alert } from './wire'
+
+const ASK_EVERY_MS = 15_000
+/** An alert that came in this long ago is still marked as new. */
+export const FRESH_MS = 30_000
+
+/** One alert in its place: the place stays, what is in it may change. */
+export interface Entry {
+  readonly id: string
+  readonly alert: Accessor<Alert>
+  /** When the feed brought it, on this page's clock; 0 if it came with a list. */
+  readonly came: number
+}
+
+export type Link = 'connecting' | 'live' | 'reconnecting'
+export type Desk = ReturnType<typeof openDesk>
+
+export function openDesk(onSessionEnd: () => void) {
+  const [link, setLink] = createSignal<Link>('connecting')
+  const [contact, setContact] = createSignal(Date.now())
+  const [alerts, setAlerts] = createSignal<Alerts>(NONE)
+  const [loaded, setLoaded] = createSignal(false)
+  const [filter, setFilterSignal] = createSignal<hub.Filter>({ camera: '', kind: '' })
+  const [agents, setAgents] = createSignal<readonly Agent[]>([])
+  const [latest, setLatest] = createSignal<Entry | null>(null)
+  const [older, setOlder] = createSignal<'idle' | 'loading' | 'failed'>('idle')
+  const news = new Set<(alert: Alert) => void>()
+  const now = clock()
+
+  // -- the lists -------------------------------------------------------------------------------
+  const slots = new Map<string, { entry: Entry; set: (alert: Alert) => void }>()
+  const slot = (alert: Alert, came: number) => {
+    const known = slots.get(alert.id)
+    if (known) return known.set(alert), known.entry
+    const [read, write] = createSignal(alert)
+    const entry = { id: alert.id, alert: read, came }
+    slots.set(alert.id, { entry, set: (next) => void write(next) })
+    return entry
+  }
+  const entries = createMemo(() => alerts().list.map((alert) => slots.get(alert.id)!.entry))
+  const keep = (next: Alerts, came: number) => {
+    for (const alert of next.list) slot(alert, came)
+    setAlerts(next)
+    const kept = new Set(next.list.map((alert) => alert.id))
+    const large = latest()?.id
+    for (const id of slots.keys()) if (!kept.has(id) && id !== large) slots.delete(id)
+  }
+  const enlarge = (entry: Entry) => {
+    const shown = latest()
+    if (!shown || Date.parse(entry.alert().received_at) >= Date.parse(shown.alert().received_at)) setLatest(entry)
+  }
+  const passes = (alert: Alert) =>
+    (!filter().camera || filter().camera === alert.camera) && (!filter().kind || filter().kind === alert.kind)
+
+  // -- the feed --------------------------------------------------------------------------------
+  const toldSince = new Set<Set<string>>() // one set of ids for each question under way
+  const touch = (id: string) => toldSince.forEach((ids) => ids.add(id))
+  const asking = async <T>(question: Promise<T>, use: (answer: T, spared: ReadonlySet<string>) => void) => {
+    const spared = new Set<string>()
+    toldSince.add(spared)
+    try {
+      const answer = await question
+      if (!closed) batch(() => (heardFrom(), use(answer, spared)))
+    } finally {
+      toldSince.delete(spared)
+    }
+  }
+  let closed = false
+  let failed = false // the last question went unanswered, whatever the feed's socket says
+  const heardFrom = () => setContact(Date.now())
+
+  const onAlert = (alert: Alert) =>
+    batch(() => {
+      heardFrom()
+      touch(alert.id)
+      const isNew = !slots.has(alert.id)
+      const came = isNew ? Date.now() : 0
+      if (passes(alert)) keep(told(alerts(), alert), came)
+      // a change of an alert older than all that is kept is not news
+      if (isNew && passes(alert) && !slots.has(alert.id)) return
+      enlarge(slot(alert, came))
+      if (!passes(alert) && latest()?.id !== alert.id) slots.delete(alert.id)
+      if (isNew && Date.now() + hub.hubClockAhead - Date.parse(alert.received_at) < 60_000) news.forEach((tell) => tell(alert))
+    })
+  const onAgent = (agent: Agent) =>
+    batch(() => {
+      heardFrom()
+      touch(`${agent.site}/${agent.agent}`)
+      setAgents([...agents().filter((other) => other.site !== agent.site || other.agent !== agent.agent), agent])
+    })
+
+  // -- questions -------------------------------------------------------------------------------
+  const refused = (why: unknown) => {
+    if (closed) return
+    if (!(why instanceof hub.Refused)) throw why
+    if (why.reason === 'session') return onSessionEnd()
+    failed = true
+    setLink((before) => (before === 'connecting' && contact() > Date.now() - 5000 ? before : 'reconnecting'))
+  }
+  const askAgents = () =>
+    asking(hub.agents(), (answer, spared) => {
+      const key = (agent: Agent) => `${agent.site}/${agent.agent}`
+      const fresher = new Map(agents().filter((agent) => spared.has(key(agent))).map((agent) => [key(agent), agent]))
+      const listed = answer.map((agent) => fresher.get(key(agent)) ?? agent)
+      const unlisted = [...fresher.values()].filter((agent) => !answer.some((other) => key(other) === key(agent)))
+      setAgents([...listed, ...unlisted])
+      if (failed) {
+        failed = false
+        feed.reopen() // it may hang on a connection that is long dead
+      }
+    })
+  const askAlerts = () => {
+    const asked = filter()
+    return asking(hub.alerts(asked, null), (page, spared) => {
+      if (filter() !== asked) return
+      keep(refreshed(alerts(), { list: page.alerts, next: page.next, full: false }, spared), 0)
+      setLoaded(true)
+      const top = entries()[0]
+      if (top) enlarge(top)
+    })
+  }
+  const reload = () => void Promise.all([askAgents(), askAlerts()]).catch(refused)
+
+  const feed = openFeed({
+    opened(anew) {
+      heardFrom()
+      setLink('live')
+      if (anew) reload()
+    },
+    lost() {
+      setLink('reconnecting')
+      void hub.session().then(heardFrom, refused)
+    },
+    alert: onAlert,
+    agent: onAgent,
+    resync: reload,
+  })
+  const timer = setInterval(() => void askAgents().catch(refused), ASK_EVERY_MS)
+  onCleanup(() => {
+    closed = true
+    clearInterval(timer)
+    feed.close()
+  })
+
+  const devices = createMemo(() => seen(agents()))
+  return {
+    link,
+    now,
+    entries,
+    loaded,
+    latest,
+    filter,
+    older,
+    devices,
+    counts: createMemo(() => count(devices())),
+    sites: createMemo(() => [...new Set(agents().map((agent) => agent.site))].sort()),
+    full: () => alerts().full,
+    more: () => alerts().next !== null,
+    /** ms since the hub was last heard. */
+    age: () => Math.max(0, now() - contact() - hub.hubClockAhead),
+    /** Told of each alert that is news; returns how to stop. */
+    onNews(tell: (alert: Alert) => void): () => void {
+      news.add(tell)
+      return () => void news.delete(tell)
+    },
+    setFilter(next: hub.Filter): void {
+      batch(() => {
+        setFilterSignal(next)
+        setLoaded(false)
+        keep(NONE, 0)
+      })
+      void askAlerts().catch(refused)
+    },
+    loadOlder(): void {
+      const from = alerts().next
+      const asked = filter()
+      if (!from || older() === 'loading') return
+      setOlder('loading')
+      asking(hub.alerts(asked, from), (page, spared) => {
+        setOlder('idle')
+        if (filter() === asked) keep(extended(alerts(), { list: page.alerts, next: page.next, full: false }, spared), 0)
+      }).catch((why: unknown) => {
+        setOlder('failed')
+        refused(why)
+      })
+    },
+  }
+}
+
+/** The hub's time, ticking each second. */
+function clock(): Accessor<number> {
+  const read = () => Date.now() + hub.hubClockAhead
+  const [now, setNow] = createSignal(read())
+  let timer: ReturnType<typeof setTimeout>
+  const tick = () => {
+    setNow(read())
+    timer = setTimeout(tick, 1000 - (read() % 1000)) // as the second begins
+  }
+  tick()
+  onCleanup(() => clearTimeout(timer))
+  return now
+}

@@ -1,0 +1,114 @@
+//! Whether the boxes and cameras see: problems first, each with what to do about it.
+import { For, Show } from 'solid-js'
+import type { Desk } from '../desk'
+import { agentMood, cameraMood, type SeenAgent, type SeenCamera } from '../devices'
+import { bytes, number, rough, t } from '../language'
+import type { Health } from '../wire'
+import { StateIcon } from './icons'
+
+export function Devices(props: { desk: Desk }) {
+  const counts = () => props.desk.counts()
+  return (
+    <section class="devices" id="devices" aria-labelledby="devices-title">
+      <header class="panel-head">
+        <h2 id="devices-title">{t().devices}</h2>
+        <Show when={counts().agents > 0}>
+          <p class="devices__verdict" data-mood={counts().bad > 0 ? 'bad' : 'good'}>
+            <StateIcon state={counts().bad > 0 ? 'care' : 'live'} />
+            {counts().bad > 0 ? t().needCare(counts().bad) : t().allWell}
+          </p>
+        </Show>
+      </header>
+      <div class="devices__box" tabindex="0" role="region" aria-labelledby="devices-title">
+        <dl class="devices__counts">
+          <div>
+            <dt>{t().camerasLive}</dt>
+            <dd><b>{counts().live}</b>/{counts().cameras}</dd>
+          </div>
+          <div>
+            <dt>{t().agentsOnline}</dt>
+            <dd><b>{counts().online}</b>/{counts().agents}</dd>
+          </div>
+        </dl>
+        <Show when={props.desk.loaded() && counts().agents === 0}>
+          <p class="devices__none">{t().noAgents}</p>
+        </Show>
+        <For each={props.desk.devices()}>{(agent) => <Agent desk={props.desk} agent={agent} />}</For>
+      </div>
+    </section>
+  )
+}
+
+function Agent(props: { desk: Desk; agent: SeenAgent }) {
+  const mood = () => agentMood(props.agent.state)
+  return (
+    <article class="agent" data-mood={mood()} data-agent={props.agent.agent}>
+      <div class="agent__top">
+      <h3 class="agent__head">
+        <span class="agent__name">{props.agent.name || props.agent.agent}</span>
+        <State desk={props.desk} state={props.agent.state} word={t().agentStates[props.agent.state] ?? props.agent.state} mood={mood()} />
+      </h3>
+      <p class="agent__line">
+        <Show when={props.desk.sites().length > 1}>
+          <span>{props.agent.site}</span>
+        </Show>
+        <Show
+          when={mood() !== 'good' && props.agent.last_seen}
+          fallback={<Show when={props.agent.health}>{(health) => <HealthLine health={health()} />}</Show>}
+        >
+          {(seen) => <span>{t().lastSeen(age(props.desk, seen()))}</span>}
+        </Show>
+      </p>
+      <Show when={t().advice[`agent.${props.agent.state}`]}>{(advice) => <p class="advice">{advice()}</p>}</Show>
+      </div>
+      <ul>
+        <For each={props.agent.seen}>{(camera) => <CameraRow desk={props.desk} camera={camera} />}</For>
+      </ul>
+    </article>
+  )
+}
+
+function CameraRow(props: { desk: Desk; camera: SeenCamera }) {
+  const mood = () => cameraMood(props.camera.state)
+  return (
+    <li class="camera" data-mood={mood()} data-camera={props.camera.camera}>
+      <span class="camera__name">{props.camera.name || props.camera.camera}</span>
+      <State desk={props.desk} state={props.camera.state} word={t().cameraStates[props.camera.state] ?? props.camera.state} mood={mood()} />
+      <Show
+        when={mood() === 'good'}
+        fallback={<span class="camera__since"><Show when={mood() !== 'dim' && props.camera.since}>{(since) => t().since(age(props.desk, since()))}</Show></span>}
+      >
+        <Show when={props.camera.health} fallback={<span class="camera__since" />}>
+          {(health) => <span class="camera__since" title={t().fpsSpoken}>{t().fps(number(health().analysed_fps))}</span>}
+        </Show>
+      </Show>
+      <Show when={t().advice[`camera.${props.camera.state}`]}>{(advice) => <p class="advice">{advice()}</p>}</Show>
+    </li>
+  )
+}
+
+function State(props: { desk: Desk; state: string; word: string; mood: string }) {
+  return (
+    <span class="state" data-mood={props.mood}>
+      <StateIcon state={props.state} />
+      {props.word}
+    </span>
+  )
+}
+
+function HealthLine(props: { health: Health }) {
+  return (
+    <>
+      <span>{t().health.cpu} {t().health.cores(number(props.health.cpu_cores))}</span>
+      <span>{t().health.memory} {bytes(props.health.memory_bytes)}</span>
+      <Show when={props.health.spool_open_records > 0}>
+        <span>{t().health.backlog} {number(props.health.spool_open_records)}</span>
+      </Show>
+      <Show when={props.health.stills_waiting > 0}>
+        <span>{t().health.stills} {number(props.health.stills_waiting)}</span>
+      </Show>
+    </>
+  )
+}
+
+const age = (desk: Desk, since: string): string => rough(Math.max(0, desk.now() - Date.parse(since)))

@@ -1,0 +1,102 @@
+//! Signing in: by one-time link at once, or by user and password. Every refusal is told in words.
+import { createSignal, onMount, Show } from 'solid-js'
+import * as hub from '../hub'
+import { length, switchLanguage, t } from '../language'
+import { Mark } from './icons'
+
+export type LoginNote = 'expired' | 'signedOut'
+type Trouble = { why: 'password' | 'link' } | { why: 'too_many'; seconds: number } | { why: 'unreachable' } | { why: 'other'; code: string }
+
+export function Login(props: { token: string | null; note: LoginNote | null; onDone: () => void }) {
+  const [busy, setBusy] = createSignal<'link' | 'password' | null>(null)
+  const [trouble, setTrouble] = createSignal<Trouble | null>(null)
+  let user!: HTMLInputElement
+  let password!: HTMLInputElement
+
+  const attempt = async (by: 'link' | 'password', proof: Parameters<typeof hub.signIn>[0]) => {
+    setBusy(by)
+    setTrouble(null)
+    try {
+      await hub.signIn(proof)
+      props.onDone()
+    } catch (why) {
+      setTrouble(troubleOf(why, by))
+      setBusy(null)
+      if (by === 'password') {
+        password.value = ''
+        password.focus()
+      }
+    }
+  }
+  const submit = (event: Event) => {
+    event.preventDefault()
+    if (!busy()) void attempt('password', { user: user.value.trim(), password: password.value })
+  }
+  onMount(() => {
+    if (props.token) void attempt('link', { token: props.token })
+    else user.focus()
+  })
+
+  return (
+    <main class="login">
+      <form class="login__card" onSubmit={submit} aria-labelledby="login-title" aria-busy={busy() !== null}>
+        <p class="login__brand">
+          <Mark />
+          <b>{t().product}</b>
+          <span lang={t().product === 'Signalbox' ? 'zh-CN' : 'en'}>{t().productOther}</span>
+        </p>
+        <h1 id="login-title">{t().loginTitle}</h1>
+        <p class="login__lead">{t().loginLead}</p>
+        <p class="login__said" role="alert">
+          <Show when={trouble()} fallback={said(busy(), props.note)}>
+            {(what) => <span class="login__trouble">{words(what())}</span>}
+          </Show>
+        </p>
+        <label>
+          <span>{t().user}</span>
+          <input ref={user} name="user" autocomplete="username" autocapitalize="none" spellcheck={false} required disabled={busy() !== null} />
+        </label>
+        <label>
+          <span>{t().password}</span>
+          <input ref={password} name="password" type="password" autocomplete="current-password" required disabled={busy() !== null} />
+        </label>
+        <button class="button button--main" type="submit" disabled={busy() !== null}>
+          {busy() === 'password' ? t().signingIn : t().signIn}
+        </button>
+        <p class="login__hint">{t().loginHint}</p>
+      </form>
+      <button class="button button--quiet" type="button" onClick={switchLanguage} aria-label={t().switchToSpoken}>
+        {t().switchTo}
+      </button>
+    </main>
+  )
+}
+
+function said(busy: 'link' | 'password' | null, note: LoginNote | null): string {
+  if (busy === 'link') return t().byLink
+  if (busy === 'password') return ''
+  return note === 'expired' ? t().expired : note === 'signedOut' ? t().signedOut : ''
+}
+
+function troubleOf(why: unknown, by: 'link' | 'password'): Trouble {
+  if (!(why instanceof hub.Refused)) throw why
+  if (why.reason === 'session') return { why: by }
+  if (why.reason === 'too_many') return { why: 'too_many', seconds: why.wait }
+  if (why.reason === 'unreachable') return { why: 'unreachable' }
+  return { why: 'other', code: why.code }
+}
+
+function words(trouble: Trouble): string {
+  switch (trouble.why) {
+    case 'password':
+      return t().wrongPassword
+    case 'link':
+      return t().wrongLink
+    case 'too_many':
+      return t().tooMany(length(trouble.seconds * 1000))
+    case 'unreachable':
+      return t().unreachableStart
+    case 'other':
+      return t().loginFailed(trouble.code)
+  }
+}

@@ -1,0 +1,166 @@
+//! `edge-agent.toml`: what this box is, which hub it serves, which cameras it watches.
+//!
+//! Each section is the struct of its owner; this file only puts them together and checks what no
+//! section can see alone. Relative paths are taken from the folder of the file itself.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use protocol::{AgentId, SiteId};
+use serde::Deserialize;
+use settings::Size;
+
+use crate::camera::CameraConfig;
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub agent: AgentSection,
+    pub hub: HubSection,
+    #[serde(default)]
+    pub models: ModelsSection,
+    #[serde(default)]
+    pub spool: SpoolSection,
+    #[serde(default)]
+    pub stills: StillsSection,
+    /// At least one.
+    #[serde(default, rename = "camera")]
+    pub cameras: Vec<CameraConfig>,
+}
+
+/// Who this box is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentSection {
+    /// The site it stands at, as the hub knows it.
+    pub site: SiteId,
+    /// Its own id, as the hub knows it.
+    pub id: AgentId,
+    /// The name that people read.
+    pub name: Option<String>,
+    /// The folder for what must survive a restart: the spool and the stills on their way.
+    pub data: PathBuf,
+    /// The hardware profile; without one, the built-in profile for a plain CPU.
+    pub hardware: Option<PathBuf>,
+}
+
+/// The hub it reports to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HubSection {
+    /// `host:port` of the MQTT broker.
+    pub mqtt: String,
+    /// Base URL for still uploads, for example `http://127.0.0.1:8080`.
+    pub http: String,
+    /// The agent's key, in a file that only its owner can read.
+    pub key_file: PathBuf,
+}
+
+/// Where models are.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelsSection {
+    /// The folder of model cards; by default `models` beside the working folder, else where the package
+    /// installs them.
+    pub folder: Option<PathBuf>,
+    /// The card of the face detector that covers faces.
+    pub faces: String,
+}
+
+impl Default for ModelsSection {
+    fn default() -> Self {
+        Self { folder: None, faces: "centerface".into() }
+    }
+}
+
+/// How much may wait on disk for the hub.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpoolSection {
+    /// Most bytes of records.
+    pub cap: Size,
+    /// Most bytes of stills. They are given up before any record is.
+    pub stills_cap: Size,
+    /// Kept free for alerts when the disk is full.
+    pub ballast: Size,
+}
+
+impl Default for SpoolSection {
+    fn default() -> Self {
+        Self { cap: Size(1 << 30), stills_cap: Size(1 << 30), ballast: Size(64 << 20) }
+    }
+}
+
+/// The picture that goes with an alert.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StillsSection {
+    /// JPEG quality, 1..100.
+    pub quality: u8,
+    /// Cover whole persons instead of faces and heads.
+    pub cover_persons: bool,
+}
+
+impl Default for StillsSection {
+    fn default() -> Self {
+        Self { quality: 80, cover_persons: false }
+    }
+}
+
+/// Why a configuration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error(transparent)]
+    File(#[from] settings::Error),
+    #[error("{}: {problem}", path.display())]
+    Invalid { path: PathBuf, problem: String },
+}
+
+impl Config {
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = settings::load(path)?;
+        config.check().map_err(|problem| ConfigError::Invalid { path: path.to_owned(), problem })?;
+        config.resolve(path.parent().unwrap_or(Path::new("")));
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.cameras.is_empty() {
+            return Err("no camera: add at least one [[camera]] section".into());
+        }
+        let mut seen = BTreeSet::new();
+        for camera in &self.cameras {
+            if !seen.insert(&camera.id) {
+                return Err(format!("two cameras have the id `{}`: give each its own", camera.id));
+            }
+            camera.check().map_err(|problem| format!("camera `{}`: {problem}", camera.id))?;
+        }
+        if !self.hub.http.starts_with("http://") {
+            return Err(format!("hub.http is `{}`: write it like http://hub.example:8080", self.hub.http));
+        }
+        let port = self.hub.mqtt.rsplit_once(':').and_then(|(host, port)| {
+            (!host.is_empty() && !host.contains('/')).then(|| port.parse::<u16>().ok()).flatten()
+        });
+        if port.is_none() {
+            return Err(format!("hub.mqtt is `{}`: write it like hub.example:1883", self.hub.mqtt));
+        }
+        if !(1..=100).contains(&self.stills.quality) {
+            return Err(format!("stills.quality is {}: use 1 to 100", self.stills.quality));
+        }
+        Ok(())
+    }
+
+    fn resolve(&mut self, base: &Path) {
+        let mut paths = vec![&mut self.agent.data, &mut self.hub.key_file];
+        paths.extend(self.agent.hardware.as_mut());
+        paths.extend(self.models.folder.as_mut());
+        for camera in &mut self.cameras {
+            paths.push(&mut camera.pipeline);
+            paths.extend(camera.password_file.as_mut());
+        }
+        for path in paths {
+            *path = base.join(&*path);
+        }
+    }
+}
