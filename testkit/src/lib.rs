@@ -4,8 +4,11 @@
 //! on which the real programs are brought up together. Nothing of it is part of the product.
 
 pub mod camera;
+pub mod demo;
+pub mod hub;
 pub mod port;
 pub mod process;
+pub mod stage;
 mod workspace;
 
 pub use workspace::{binary, cache, workspace};

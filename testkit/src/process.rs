@@ -189,6 +189,10 @@ fn bind_to_parent(command: &mut Command) {
     // SAFETY: only async-signal-safe calls between fork and exec.
     unsafe {
         command.process_group(0).pre_exec(move || {
+            // A parent that waits for its signals has them blocked; its children must not.
+            let mut none = std::mem::zeroed();
+            libc::sigemptyset(&raw mut none);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
             if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
                 return Err(io::Error::last_os_error());
             }
