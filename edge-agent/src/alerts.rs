@@ -11,7 +11,7 @@ use protocol::{AgentEvent, Body, CameraId, Epoch, Kind, Record, Still, TimeSourc
 
 use crate::analysis::{Stamp, size_of};
 use crate::decode::Frame;
-use crate::redact::Redactor;
+use crate::redact::{Picture, RedactError, Redactor};
 use crate::spool::{Draft, SpoolError, SpoolHandle};
 
 /// What becomes records.
@@ -107,9 +107,9 @@ impl Alerts {
 
     /// A covered JPEG, or why there is none.
     fn still(&mut self, camera: usize, frame: &Frame, detections: &[Detection]) -> Result<Vec<u8>, &'static str> {
-        let covered = self
-            .redactor
-            .cover(&frame.planes(), detections)
+        let covered = Picture::from_planes(&frame.planes())
+            .map_err(RedactError::from)
+            .and_then(|picture| self.redactor.cover(picture, detections))
             .and_then(|redacted| redacted.to_jpeg(self.quality));
         let failed = covered.is_err();
         if failed != std::mem::replace(&mut self.redaction_failed[camera], failed) {

@@ -15,7 +15,7 @@ impl Board {
         let since = now();
         let cameras = config.cameras.iter().map(|camera| CameraStatus {
             camera: camera.id.clone(),
-            name: camera.name.clone(),
+            name: Some(camera.name.clone()).filter(|name| !name.is_empty()),
             state: CameraState::Connecting,
             since,
             reason: None,

@@ -41,6 +41,8 @@ pub struct AgentSection {
     pub name: Option<String>,
     /// The folder for what must survive a restart: the spool and the stills on their way.
     pub data: PathBuf,
+    /// The pipeline of cameras that name none.
+    pub pipeline: Option<PathBuf>,
     /// The hardware profile; without one, the built-in profile for a plain CPU.
     pub hardware: Option<PathBuf>,
 }
@@ -78,17 +80,15 @@ impl Default for ModelsSection {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpoolSection {
-    /// Most bytes of records.
+    /// Most bytes of records; stills may have as much again, and are given up first.
     pub cap: Size,
-    /// Most bytes of stills. They are given up before any record is.
-    pub stills_cap: Size,
     /// Kept free for alerts when the disk is full.
     pub ballast: Size,
 }
 
 impl Default for SpoolSection {
     fn default() -> Self {
-        Self { cap: Size(1 << 30), stills_cap: Size(1 << 30), ballast: Size(64 << 20) }
+        Self { cap: Size(1 << 30), ballast: Size(64 << 20) }
     }
 }
 
@@ -134,7 +134,9 @@ impl Config {
             if !seen.insert(&camera.id) {
                 return Err(format!("two cameras have the id `{}`: give each its own", camera.id));
             }
-            camera.check().map_err(|problem| format!("camera `{}`: {problem}", camera.id))?;
+            if camera.pipeline.is_none() && self.agent.pipeline.is_none() {
+                return Err(format!("camera `{}` has no pipeline: set `pipeline` there or in [agent]", camera.id));
+            }
         }
         if !self.hub.http.starts_with("http://") {
             return Err(format!("hub.http is `{}`: write it like http://hub.example:8080", self.hub.http));
@@ -151,12 +153,19 @@ impl Config {
         Ok(())
     }
 
+    /// The pipeline that a camera uses: its own, else the agent's.
+    pub fn pipeline_of<'a>(&'a self, camera: &'a CameraConfig) -> &'a Path {
+        let path = camera.pipeline.as_deref().or(self.agent.pipeline.as_deref());
+        path.expect("checked when the configuration was loaded")
+    }
+
     fn resolve(&mut self, base: &Path) {
         let mut paths = vec![&mut self.agent.data, &mut self.hub.key_file];
         paths.extend(self.agent.hardware.as_mut());
         paths.extend(self.models.folder.as_mut());
+        paths.extend(self.agent.pipeline.as_mut());
         for camera in &mut self.cameras {
-            paths.push(&mut camera.pipeline);
+            paths.extend(camera.pipeline.as_mut());
             paths.extend(camera.password_file.as_mut());
         }
         for path in paths {

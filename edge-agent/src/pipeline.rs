@@ -8,6 +8,8 @@ mod sections;
 
 use std::path::{Path, PathBuf};
 
+use crate::detect::{DetectError, DetectorConfig, ObjectDetector};
+use crate::model::{Engine, Store};
 use edge_core::SceneConfig;
 
 use sections::Sections;
@@ -49,6 +51,14 @@ impl Pipeline {
     /// What is followed and looked for.
     pub fn scene_config(&self) -> &SceneConfig {
         &self.scene
+    }
+
+    /// Loads the detector it asks for.
+    pub fn open_detector(&self, engine: &Engine, store: &Store) -> Result<ObjectDetector, DetectError> {
+        let Detector { card, confidence, nms_iou, classes, .. } = &self.detector;
+        let config =
+            DetectorConfig { confidence: *confidence, nms_iou: *nms_iou, classes: classes.clone() };
+        ObjectDetector::load(engine, &store.card(card)?, config)
     }
 
     fn checked(sections: Sections, path: &Path) -> Result<Self, PipelineError> {

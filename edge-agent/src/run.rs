@@ -22,8 +22,8 @@ use crate::figures::Figures;
 use crate::hardware::Profile;
 use crate::model::{Engine, EngineConfig, Store};
 use crate::pipeline::Pipeline;
-use crate::redact::Redactor;
-use crate::spool::{Spool, SpoolHandle};
+use crate::redact::{RedactConfig, Redactor};
+use crate::spool::{Spool, SpoolConfig, SpoolHandle};
 use crate::uplink::{Uplink, UplinkConfig};
 use crate::usage;
 
@@ -41,7 +41,7 @@ pub fn run(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
     let figures = Arc::new(Figures::new(config.cameras.len()));
 
     let (spool, report) = Spool::open(spool_config(config)).context("spool")?;
-    tracing::info!(%report, "spool opened");
+    tracing::info!(?report, "spool opened");
     let (health, health_inbox) = async_mpsc::channel(4);
     let uplink_stop = CancellationToken::new();
     let uplink = Uplink::start(
@@ -107,21 +107,22 @@ impl Prepared {
         let mut watched = Vec::new();
         let mut analyse_fps = Vec::new();
         for camera in &config.cameras {
-            let known = pipelines.iter().position(|(path, ..)| *path == camera.pipeline);
+            let path = config.pipeline_of(camera);
+            let known = pipelines.iter().position(|(of, ..)| *of == path);
             let index = match known {
                 Some(index) => index,
                 None => {
-                    let pipeline = Pipeline::load(&camera.pipeline)?;
+                    let pipeline = Pipeline::load(path)?;
                     detectors.push(pipeline.open_detector(&engine, &store)?);
-                    pipelines.push((&camera.pipeline, pipeline, detectors.len() - 1));
+                    pipelines.push((path, pipeline, detectors.len() - 1));
                     pipelines.len() - 1
                 }
             };
             let (_, pipeline, detector) = &pipelines[index];
-            watched.push(Watched { view: View::new(pipeline.scene_config()), detector: *detector });
-            analyse_fps.push(pipeline.analyse_fps());
+            watched.push(Watched { view: View::new(pipeline.scene_config().clone()), detector: *detector });
+            analyse_fps.push(pipeline.detector().analyse_fps);
         }
-        let redactor = Redactor::open(&engine, &store.card(&config.models.faces)?)?;
+        let redactor = Redactor::load(&engine, &store.card(&config.models.faces)?, redact_config(config))?;
         Ok(Self { hardware, detectors, watched, analyse_fps, redactor })
     }
 }
@@ -145,9 +146,12 @@ fn start_cameras(
             figures: figures.clone(),
             lost: false,
         };
-        let camera = Camera::start(camera, hardware, sink.into_fn())
+        let started = camera
+            .credentials()
+            .map_err(anyhow::Error::from)
+            .and_then(|credentials| Ok(Camera::start(camera.clone(), credentials, hardware, sink.into_fn())?))
             .with_context(|| format!("camera `{}`", camera.id))?;
-        cameras.push(camera);
+        cameras.push(started);
     }
     Ok(cameras)
 }
@@ -183,8 +187,8 @@ impl Sink {
                 }
             }
             CameraOutput::Discontinuity { .. } => self.mailbox.discontinuity(camera),
-            CameraOutput::Damaged => self.figures.damaged(camera),
-            CameraOutput::State { state, reason } => self.state(state, reason),
+            CameraOutput::Damaged { .. } => self.figures.damaged(camera),
+            CameraOutput::State { state, reason } => self.state(state, Some(reason).filter(|r| !r.is_empty())),
         }
     }
 
@@ -228,7 +232,7 @@ impl Reporter {
                 .zip(&self.ids)
                 .map(|((now, before), id)| now.since(before, elapsed, id.clone()))
                 .collect();
-            let spool = self.spool.figures();
+            let Ok(spool) = self.spool.figures() else { return };
             let health = Health {
                 v: protocol::VERSION,
                 at: alerts::now(),
@@ -243,6 +247,18 @@ impl Reporter {
             let _ = self.health.try_send(health);
             (before, used, at) = (now, usage, Instant::now());
         }
+    }
+}
+
+fn redact_config(config: &Config) -> RedactConfig {
+    RedactConfig { whole_person: config.stills.cover_persons, ..RedactConfig::default() }
+}
+
+fn spool_config(config: &Config) -> SpoolConfig {
+    SpoolConfig {
+        cap: config.spool.cap.0,
+        ballast: config.spool.ballast.0,
+        ..SpoolConfig::new(config.agent.data.join("spool"))
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use protocol::Timestamp;
+
 use crate::alerts::Event;
 use crate::analysis::{Analysis, Mailbox, View, Watched};
 use crate::clip::Clip;
@@ -56,8 +57,8 @@ pub fn execute(args: Args) -> anyhow::Result<()> {
     let store = Store::locate(args.models.clone(), None);
     let engine = Engine::start(EngineConfig::new(&store, hardware.inference.threads as usize))?;
     let detector = pipeline.open_detector(&engine, &store)?;
-    let watch = |_| Watched { view: View::new(pipeline.scene_config()), detector: 0 };
-    let mailbox = Mailbox::new(&vec![pipeline.analyse_fps(); args.cameras]);
+    let watch = |_| Watched { view: View::new(pipeline.scene_config().clone()), detector: 0 };
+    let mailbox = Mailbox::new(&vec![pipeline.detector().analyse_fps; args.cameras]);
     let (alerts, events) = mpsc::sync_channel::<Event>(8);
     let watched = (0..args.cameras).map(watch).collect();
     let analysis = Analysis::new(vec![detector], watched, figures.clone(), alerts);
@@ -65,7 +66,8 @@ pub fn execute(args: Args) -> anyhow::Result<()> {
     let (before, started) = (usage::now(), Instant::now());
     std::thread::scope(|scope| -> anyhow::Result<()> {
         scope.spawn(|| analysis.run(&mailbox));
-        scope.spawn(|| events.iter().for_each(|_| drop(findings.fetch_add(1, Relaxed))));
+        let findings = &findings;
+        scope.spawn(move || events.iter().for_each(|_| _ = findings.fetch_add(1, Relaxed)));
         let cameras: Vec<_> = (0..args.cameras)
             .map(|camera| Player { clip: &args.clip, hardware: &hardware, camera, mailbox: &mailbox, figures: &figures })
             .map(|player| scope.spawn(|| player.play(&stop)))
@@ -95,7 +97,7 @@ struct Player<'a> {
 impl Player<'_> {
     fn play(self, stop: &AtomicBool) -> anyhow::Result<()> {
         while !stop.load(Relaxed) {
-            let mut source = Clip::open(self.clip)?;
+            let mut source = Clip::open(self.clip, Timestamp::from_unix_ms(0))?;
             let mut decoder = decode::open(self.hardware, Purpose::Clip);
             let started = Instant::now();
             self.mailbox.discontinuity(self.camera);

@@ -16,9 +16,12 @@ use crate::detect::ObjectDetector;
 use crate::hardware::Profile;
 use crate::model::{Engine, EngineConfig, Store};
 use crate::pipeline::Pipeline;
-use crate::redact::Redactor;
+use crate::redact::{Picture, RedactConfig, Redactor};
 use annotation::Annotation;
 use output::{Events, Stage, Stats, Tracks};
+
+/// The card of the model that finds faces to cover.
+const FACES: &str = "centerface";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -94,15 +97,15 @@ impl Replay {
         let detector = pipeline.open_detector(&engine, &store)?;
         let redactor = match (args.stills, &args.annotate) {
             (Switch::Off, None) => None,
-            _ => Some(Redactor::open(&engine, &store.card("centerface")?)?),
+            _ => Some(Redactor::load(&engine, &store.card(FACES)?, RedactConfig::default())?),
         };
-        let clip = Clip::open(&args.clip)?;
+        let clip = Clip::open(&args.clip, args.start_at)?;
         let decoder = decode::open(&hardware, Purpose::Clip);
         Ok(Self {
             clip,
             decoder,
             detector,
-            view: View::new(pipeline.scene_config()),
+            view: View::new(pipeline.scene_config().clone()),
             redactor,
             start_at: args.start_at,
             tracks: Tracks::create(args.tracks.as_deref())?,
@@ -142,7 +145,8 @@ impl Replay {
         }
         self.make_still(frame, &detections, &step)?;
         if let (Some(annotation), Some(redactor)) = (&mut self.annotation, &mut self.redactor) {
-            annotation.write(redactor.cover(&planes, &detections)?, frame, &step)?;
+            let covered = redactor.cover(Picture::from_planes(&planes)?, &detections)?;
+            annotation.write(covered, frame, &step)?;
         }
         Ok(())
     }
@@ -154,7 +158,8 @@ impl Replay {
         }
         let Some(redactor) = &mut self.redactor else { return Ok(()) };
         let jpeg = self.stats.time(Stage::Still, || {
-            redactor.cover(&frame.planes(), detections).and_then(|covered| covered.to_jpeg(80))
+            let picture = Picture::from_planes(&frame.planes())?;
+            redactor.cover(picture, detections)?.to_jpeg(80)
         })?;
         self.stats.still(jpeg.into_bytes().len());
         Ok(())

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use edge_core::{Detection, FrameSize, Mask};
+use edge_core::{Detection, FrameSize, Mask, Rect};
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 
@@ -94,6 +94,21 @@ impl Redacted {
     /// What is covered, and why.
     pub fn masks(&self) -> &[Mask] {
         &self.masks
+    }
+
+    /// Draws a box of two pixels around something.
+    pub fn outline(&mut self, bbox: &Rect, colour: [u8; 3]) {
+        let (width, height) = (self.picture.width, self.picture.height);
+        let clamp = |at: f32, size: usize| (at.max(0.0) as usize).min(size.saturating_sub(1));
+        let (left, right) = (clamp(bbox.left, width), clamp(bbox.right(), width));
+        let (top, bottom) = (clamp(bbox.top, height), clamp(bbox.bottom(), height));
+        for y in top..=bottom {
+            for x in left..=right {
+                if x < left + 2 || x + 2 > right || y < top + 2 || y + 2 > bottom {
+                    self.picture.pixels[3 * (y * width + x)..][..3].copy_from_slice(&colour);
+                }
+            }
+        }
     }
 
     /// Encodes it. `quality` 1..100. The file holds pixels alone: no EXIF, no place, no name.

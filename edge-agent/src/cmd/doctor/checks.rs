@@ -157,7 +157,7 @@ fn models(config: &Config) -> Vec<Check> {
     let mut names = vec![config.models.faces.clone()];
     let mut checks = Vec::new();
     for camera in &config.cameras {
-        match Pipeline::load(&camera.pipeline) {
+        match Pipeline::load(config.pipeline_of(camera)) {
             Ok(pipeline) => names.push(pipeline.detector().card.clone()),
             Err(error) => checks.push(broken(PIPELINE, error, "按提示改正方案文件", "mend the pipeline as it says")),
         }
@@ -174,14 +174,21 @@ fn models(config: &Config) -> Vec<Check> {
 }
 
 fn camera(camera: &crate::camera::CameraConfig) -> Check {
-    let title = camera.name.as_deref().unwrap_or(camera.id.as_str());
+    let title = if camera.name.is_empty() { camera.id.as_str() } else { &camera.name };
     let mut result = match camera.credentials() {
         Err(error) => broken(CAMERA, error, "改正密码文件", "mend the password file"),
-        Ok(_) => match camera.address() {
-            Some(address) => reach(CAMERA, &address),
-            None => broken(CAMERA, &camera.url, "网址应形如 rtsp://主机/路径", "write the URL like rtsp://host/path"),
-        },
+        Ok(_) => reach(CAMERA, &address(camera.url.as_str())),
     };
     result.title = Text::new(format!("摄像机 {title}"), format!("Camera {title}"));
     result
+}
+
+/// `host:port` of a checked RTSP address.
+fn address(url: &str) -> String {
+    let host = url.trim_start_matches("rtsp://").split(['/', '?', '#']).next().unwrap_or("");
+    if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+        host.to_owned()
+    } else {
+        format!("{host}:554")
+    }
 }
