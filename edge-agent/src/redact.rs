@@ -4,7 +4,12 @@
 //! turns it into a `Redacted`, and only that becomes a `Jpeg`; only a `Jpeg` has bytes. When anything
 //! fails there is no picture. Where masks lie is `edge_core::mask`'s; finding faces is `detect`'s.
 //!
-//! A picture that was not covered cannot be encoded:
+//! A picture can be made and measured, but as long as it is not covered it cannot be encoded:
+//!
+//! ```
+//! let picture = edge_agent::redact::Picture::from_rgb(2, 2, vec![0; 12]).unwrap();
+//! assert_eq!(picture.size().width, 2);
+//! ```
 //!
 //! ```compile_fail,E0599
 //! let picture = edge_agent::redact::Picture::from_rgb(2, 2, vec![0; 12]).unwrap();
