@@ -12,7 +12,7 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 use protocol::{CameraState, TimeSource, Timestamp};
 
-use super::{CameraConfig, Credentials, Transport};
+use super::{CameraConfig, Credentials, Transport, refusal};
 use crate::decode::{Moment, Packet, StreamFormat};
 use crate::hardware::{self, MissingElement};
 
@@ -28,12 +28,14 @@ const NO_OFFSET: i64 = i64::MIN;
 /// How late a picture is when it comes in, at most, on a wired camera: its encoder and our queue.
 const AGENT_UNCERTAINTY_MS: u32 = 500;
 const LATENCY_MS: u32 = 80;
+const REFUSED: &str = "the camera refuses user or password";
 
 pub(super) struct Source {
     pipeline: gst::Pipeline,
     packets: mpsc::Receiver<Packet>,
     overrun: Arc<AtomicBool>,
     unsupported: Arc<AtomicBool>,
+    refused: Arc<AtomicBool>,
     teardown: Duration,
 }
 
@@ -78,9 +80,10 @@ impl Source {
         let (give, packets) = mpsc::sync_channel(QUEUE);
         let overrun = Arc::new(AtomicBool::new(false));
         let unsupported = Arc::new(AtomicBool::new(false));
+        let refused = refusal::watch(&rtsp);
         choose_video(&rtsp, &unsupported);
         build_on_pad(&rtsp, &pipeline, give, &overrun, &unsupported);
-        let source = Self { pipeline, packets, overrun, unsupported, teardown };
+        let source = Self { pipeline, packets, overrun, unsupported, refused, teardown };
         // What goes wrong from here on is told by the bus.
         let _ = source.pipeline.set_state(gst::State::Playing);
         Ok(source)
@@ -98,6 +101,10 @@ impl Source {
 
     /// Why the session is over, if it is.
     pub fn ended(&self) -> Option<Ended> {
+        if self.refused.load(Ordering::Acquire) {
+            let reason = REFUSED.to_owned();
+            return Some(Ended { state: CameraState::Credentials, reason });
+        }
         if self.unsupported.load(Ordering::Acquire) {
             let reason = "the camera offers no H.264 or H.265 video; set its encoding to H.264".to_owned();
             return Some(Ended { state: CameraState::Unsupported, reason });
@@ -115,7 +122,7 @@ impl Source {
 /// In our own words: GStreamer's may repeat the address.
 fn why(error: &gst::glib::Error) -> (CameraState, String) {
     let (state, reason) = if error.matches(gst::ResourceError::NotAuthorized) {
-        (CameraState::Credentials, "the camera refuses user or password")
+        (CameraState::Credentials, REFUSED)
     } else if error.matches(gst::ResourceError::NotFound) {
         (CameraState::Unsupported, "the camera has no stream of that path; check the url")
     } else if error.matches(gst::StreamError::WrongType) || error.matches(gst::StreamError::CodecNotFound) {

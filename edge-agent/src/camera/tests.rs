@@ -181,6 +181,42 @@ fn a_wrong_password_is_tried_three_times_and_never_shown() {
     assert!(camera.stop());
 }
 
+/// A door that refuses everybody, and counts who says a password.
+#[test]
+fn each_try_says_the_password_once() {
+    use std::io::{BufRead, BufReader, Write};
+    let door = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = i32::from(door.local_addr().unwrap().port());
+    let said = Arc::new(AtomicU32::new(0));
+    let count = said.clone();
+    std::thread::spawn(move || {
+        while let Ok((stream, _)) = door.accept() {
+            let mut answer = stream.try_clone().unwrap();
+            let mut sequence = String::new();
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                if line.starts_with("Authorization:") {
+                    count.fetch_add(1, Ordering::SeqCst);
+                } else if let Some(number) = line.strip_prefix("CSeq: ") {
+                    sequence = number.to_owned();
+                } else if line.is_empty() {
+                    let challenge = "WWW-Authenticate: Digest realm=\"door\", nonce=\"5ca1ab1e\"";
+                    let reply =
+                        format!("RTSP/1.0 401 Unauthorized\r\nCSeq: {sequence}\r\n{challenge}\r\n\r\n");
+                    if answer.write_all(reply.as_bytes()).is_err() {
+                        break;
+                    }
+                }
+            }
+        }
+    });
+    let (camera, outputs) = watch(port, "wrong-battery");
+    until(&outputs, is(CameraState::Credentials));
+    let more = outputs.recv_timeout(Duration::from_secs(2));
+    assert!(more.is_err(), "{more:?}");
+    assert_eq!(said.load(Ordering::SeqCst), 3, "three tries, then the pause");
+    assert!(camera.stop());
+}
+
 #[test]
 fn a_camera_that_was_gone_comes_back() {
     let simulator = Simulator::start(0);
