@@ -68,7 +68,6 @@ impl Source {
         rtsp.set_property("drop-on-latency", true);
         rtsp.set_property("tcp-timeout", 5_000_000_u64);
         rtsp.set_property("teardown-timeout", 500_000_000_u64);
-        rtsp.set_property("add-reference-timestamp-meta", true);
         rtsp.set_property("do-retransmission", false);
         if let Some(credentials) = credentials {
             rtsp.set_property("user-id", &credentials.user);
@@ -81,8 +80,11 @@ impl Source {
         let overrun = Arc::new(AtomicBool::new(false));
         let unsupported = Arc::new(AtomicBool::new(false));
         let refused = refusal::watch(&rtsp);
+        let ntp = Arc::new(AtomicI64::new(NO_OFFSET));
+        note_camera_clock(&rtsp, &ntp);
+        let intake = Intake { give, overrun: overrun.clone(), ntp, format: None, until_key: false };
         choose_video(&rtsp, &unsupported);
-        build_on_pad(&rtsp, &pipeline, give, &overrun, &unsupported);
+        build_on_pad(&rtsp, &pipeline, intake, &unsupported);
         let source = Self { pipeline, packets, overrun, unsupported, refused, teardown };
         // What goes wrong from here on is told by the bus.
         let _ = source.pipeline.set_state(gst::State::Playing);
@@ -177,31 +179,24 @@ fn choose_video(rtsp: &gst::Element, unsupported: &Arc<AtomicBool>) {
 fn build_on_pad(
     rtsp: &gst::Element,
     pipeline: &gst::Pipeline,
-    give: mpsc::SyncSender<Packet>,
-    overrun: &Arc<AtomicBool>,
+    intake: Intake,
     unsupported: &Arc<AtomicBool>,
 ) {
-    let (pipeline, overrun, unsupported) = (pipeline.downgrade(), overrun.clone(), unsupported.clone());
+    let (pipeline, unsupported) = (pipeline.downgrade(), unsupported.clone());
     rtsp.connect_pad_added(move |_, pad| {
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
         let Some(pipeline) = pipeline.upgrade() else { return };
         let name = caps.structure(0).and_then(|s| s.get::<String>("encoding-name").ok()).unwrap_or_default();
         let codec = name.to_ascii_lowercase();
         if !matches!(codec.as_str(), "h264" | "h265")
-            || branch(&pipeline, pad, &codec, &give, &overrun).is_none()
+            || branch(&pipeline, pad, &codec, intake.clone()).is_none()
         {
             unsupported.store(true, Ordering::Release);
         }
     });
 }
 
-fn branch(
-    pipeline: &gst::Pipeline,
-    pad: &gst::Pad,
-    codec: &str,
-    give: &mpsc::SyncSender<Packet>,
-    overrun: &Arc<AtomicBool>,
-) -> Option<()> {
+fn branch(pipeline: &gst::Pipeline, pad: &gst::Pad, codec: &str, mut intake: Intake) -> Option<()> {
     let depay = hardware::make(&format!("rtp{codec}depay")).ok()?;
     let parse = hardware::make(&format!("{codec}parse")).ok()?;
     parse.set_property("config-interval", -1_i32);
@@ -210,10 +205,6 @@ fn branch(
         .field("alignment", "au")
         .build();
     let sink = gst_app::AppSink::builder().sync(false).caps(&caps).max_buffers(4).build();
-    let ntp = Arc::new(AtomicI64::new(NO_OFFSET));
-    note_camera_clock(pad, &ntp);
-    let mut intake =
-        Intake { give: give.clone(), overrun: overrun.clone(), ntp, format: None, until_key: false };
     let take = move |sink: &gst_app::AppSink| {
         let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
         intake.take(&sample);
@@ -228,24 +219,47 @@ fn branch(
     pad.link(&depay.static_pad("sink")?).ok().map(|_| ())
 }
 
-/// Sender reports tie RTP time to the camera's clock; the jitter buffer notes that on every packet.
-/// Kept: Unix time minus stream time, nanoseconds.
-fn note_camera_clock(pad: &gst::Pad, ntp: &Arc<AtomicI64>) {
+/// Sender reports tie RTP time to the camera's clock; the jitter buffer tells them together with how it
+/// ties RTP time to stream time. Kept: Unix time minus stream time, nanoseconds.
+fn note_camera_clock(rtsp: &gst::Element, ntp: &Arc<AtomicI64>) {
     let ntp = ntp.clone();
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, probe| {
-        if let Some(buffer) = probe.buffer()
-            && let Some(meta) = buffer.meta::<gst::ReferenceTimestampMeta>()
-            && meta.reference().structure(0).is_some_and(|s| s.name() == "timestamp/x-ntp")
-            && let (Ok(at), Some(pts)) = (i64::try_from(meta.timestamp().nseconds()), buffer.pts())
-        {
-            let unix = at.saturating_sub(NTP_TO_UNIX * 1_000_000_000);
-            let pts = i64::try_from(pts.nseconds()).unwrap_or(0);
-            ntp.store(unix.saturating_sub(pts), Ordering::Release);
-        }
-        gst::PadProbeReturn::Ok
+    rtsp.connect("new-manager", false, move |values| {
+        let ntp = ntp.clone();
+        let manager = values.get(1)?.get::<gst::Element>().ok()?;
+        manager.connect("new-jitterbuffer", false, move |values| {
+            let ntp = ntp.clone();
+            let buffer = values.get(1)?.get::<gst::Element>().ok()?;
+            buffer.connect("handle-sync", false, move |values| {
+                let report = values.get(1)?.get::<gst::Structure>().ok()?;
+                if let Some(offset) = camera_clock(&report) {
+                    ntp.store(offset, Ordering::Release);
+                }
+                None
+            });
+            None
+        });
+        None
     });
 }
 
+/// RFC 3550, 6.4.1: a sender report names one instant by NTP and by RTP time.
+fn camera_clock(report: &gst::StructureRef) -> Option<i64> {
+    let number = |name| report.get::<u64>(name).ok().and_then(|n| i128::try_from(n).ok());
+    let rate = i128::from(report.get::<u32>("clock-rate").ok().filter(|rate| *rate > 0)?);
+    let ticks = number("sr-ext-rtptime")? - number("base-rtptime")?;
+    let stream_ns = number("base-time")? + ticks * 1_000_000_000 / rate;
+    let packet = report.get::<gst::Buffer>("sr-buffer").ok()?;
+    let mut head = [0; 16];
+    packet.copy_to_slice(0, &mut head).ok()?;
+    let [_, kind, _, _, _, _, _, _, a, b, c, d, e, f, g, h] = head;
+    let seconds = i128::from(u32::from_be_bytes([a, b, c, d])) - i128::from(NTP_TO_UNIX);
+    let fraction = i128::from(u32::from_be_bytes([e, f, g, h]));
+    let unix_ns = seconds * 1_000_000_000 + ((fraction * 1_000_000_000) >> 32);
+    // 200: a sender report.
+    (kind == 200).then(|| i64::try_from(unix_ns - stream_ns).ok())?
+}
+
+#[derive(Clone)]
 struct Intake {
     give: mpsc::SyncSender<Packet>,
     overrun: Arc<AtomicBool>,
