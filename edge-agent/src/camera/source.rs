@@ -244,7 +244,7 @@ fn note_camera_clock(rtsp: &gst::Element, ntp: &Arc<AtomicI64>) {
 
 /// RFC 3550, 6.4.1: a sender report names one instant by NTP and by RTP time.
 fn camera_clock(report: &gst::StructureRef) -> Option<i64> {
-    let number = |name| report.get::<u64>(name).ok().and_then(|n| i128::try_from(n).ok());
+    let number = |name| report.get::<u64>(name).ok().map(i128::from);
     let rate = i128::from(report.get::<u32>("clock-rate").ok().filter(|rate| *rate > 0)?);
     let ticks = number("sr-ext-rtptime")? - number("base-rtptime")?;
     let stream_ns = number("base-time")? + ticks * 1_000_000_000 / rate;
