@@ -6,6 +6,7 @@
 
 mod backoff;
 mod permit;
+mod refusal;
 mod source;
 #[cfg(test)]
 mod tests;

@@ -274,6 +274,19 @@ fn flipped_bits_are_errors_and_no_more() {
     assert!(decoder.next_frame().unwrap().is_some());
 }
 
+/// The demo's clip, whose frames the evaluations count from 1 to 795.
+#[test]
+fn every_frame_of_the_demo_clip_comes_out() {
+    let Some(path) = std::env::var_os("SIGNALBOX_VTEST") else {
+        eprintln!("skipped: no clip (set SIGNALBOX_VTEST to vtest.avi)");
+        return;
+    };
+    let packets = packets(Path::new(&path));
+    let inside = decode_all(&mut *in_process(Purpose::Clip), &packets);
+    assert_eq!((inside.0.len(), inside.0[0], *inside.0.last().unwrap()), (795, 0, 79_400));
+    assert_eq!(inside, decode_all(&mut child(Purpose::Clip), &packets));
+}
+
 /// CPU of both decoders over one clip; the figures of docs/adr/0001-decode-seam.md.
 #[test]
 #[ignore = "a measurement: set SIGNALBOX_CLIP"]

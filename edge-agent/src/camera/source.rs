@@ -12,7 +12,7 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 use protocol::{CameraState, TimeSource, Timestamp};
 
-use super::{CameraConfig, Credentials, Transport};
+use super::{CameraConfig, Credentials, Transport, refusal};
 use crate::decode::{Moment, Packet, StreamFormat};
 use crate::hardware::{self, MissingElement};
 
@@ -28,12 +28,14 @@ const NO_OFFSET: i64 = i64::MIN;
 /// How late a picture is when it comes in, at most, on a wired camera: its encoder and our queue.
 const AGENT_UNCERTAINTY_MS: u32 = 500;
 const LATENCY_MS: u32 = 80;
+const REFUSED: &str = "the camera refuses user or password";
 
 pub(super) struct Source {
     pipeline: gst::Pipeline,
     packets: mpsc::Receiver<Packet>,
     overrun: Arc<AtomicBool>,
     unsupported: Arc<AtomicBool>,
+    refused: Arc<AtomicBool>,
     teardown: Duration,
 }
 
@@ -66,7 +68,6 @@ impl Source {
         rtsp.set_property("drop-on-latency", true);
         rtsp.set_property("tcp-timeout", 5_000_000_u64);
         rtsp.set_property("teardown-timeout", 500_000_000_u64);
-        rtsp.set_property("add-reference-timestamp-meta", true);
         rtsp.set_property("do-retransmission", false);
         if let Some(credentials) = credentials {
             rtsp.set_property("user-id", &credentials.user);
@@ -78,9 +79,13 @@ impl Source {
         let (give, packets) = mpsc::sync_channel(QUEUE);
         let overrun = Arc::new(AtomicBool::new(false));
         let unsupported = Arc::new(AtomicBool::new(false));
+        let refused = refusal::watch(&rtsp);
+        let ntp = Arc::new(AtomicI64::new(NO_OFFSET));
+        note_camera_clock(&rtsp, &ntp);
+        let intake = Intake { give, overrun: overrun.clone(), ntp, format: None, until_key: false };
         choose_video(&rtsp, &unsupported);
-        build_on_pad(&rtsp, &pipeline, give, &overrun, &unsupported);
-        let source = Self { pipeline, packets, overrun, unsupported, teardown };
+        build_on_pad(&rtsp, &pipeline, intake, &unsupported);
+        let source = Self { pipeline, packets, overrun, unsupported, refused, teardown };
         // What goes wrong from here on is told by the bus.
         let _ = source.pipeline.set_state(gst::State::Playing);
         Ok(source)
@@ -98,6 +103,10 @@ impl Source {
 
     /// Why the session is over, if it is.
     pub fn ended(&self) -> Option<Ended> {
+        if self.refused.load(Ordering::Acquire) {
+            let reason = REFUSED.to_owned();
+            return Some(Ended { state: CameraState::Credentials, reason });
+        }
         if self.unsupported.load(Ordering::Acquire) {
             let reason = "the camera offers no H.264 or H.265 video; set its encoding to H.264".to_owned();
             return Some(Ended { state: CameraState::Unsupported, reason });
@@ -115,7 +124,7 @@ impl Source {
 /// In our own words: GStreamer's may repeat the address.
 fn why(error: &gst::glib::Error) -> (CameraState, String) {
     let (state, reason) = if error.matches(gst::ResourceError::NotAuthorized) {
-        (CameraState::Credentials, "the camera refuses user or password")
+        (CameraState::Credentials, REFUSED)
     } else if error.matches(gst::ResourceError::NotFound) {
         (CameraState::Unsupported, "the camera has no stream of that path; check the url")
     } else if error.matches(gst::StreamError::WrongType) || error.matches(gst::StreamError::CodecNotFound) {
@@ -170,31 +179,24 @@ fn choose_video(rtsp: &gst::Element, unsupported: &Arc<AtomicBool>) {
 fn build_on_pad(
     rtsp: &gst::Element,
     pipeline: &gst::Pipeline,
-    give: mpsc::SyncSender<Packet>,
-    overrun: &Arc<AtomicBool>,
+    intake: Intake,
     unsupported: &Arc<AtomicBool>,
 ) {
-    let (pipeline, overrun, unsupported) = (pipeline.downgrade(), overrun.clone(), unsupported.clone());
+    let (pipeline, unsupported) = (pipeline.downgrade(), unsupported.clone());
     rtsp.connect_pad_added(move |_, pad| {
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
         let Some(pipeline) = pipeline.upgrade() else { return };
         let name = caps.structure(0).and_then(|s| s.get::<String>("encoding-name").ok()).unwrap_or_default();
         let codec = name.to_ascii_lowercase();
         if !matches!(codec.as_str(), "h264" | "h265")
-            || branch(&pipeline, pad, &codec, &give, &overrun).is_none()
+            || branch(&pipeline, pad, &codec, intake.clone()).is_none()
         {
             unsupported.store(true, Ordering::Release);
         }
     });
 }
 
-fn branch(
-    pipeline: &gst::Pipeline,
-    pad: &gst::Pad,
-    codec: &str,
-    give: &mpsc::SyncSender<Packet>,
-    overrun: &Arc<AtomicBool>,
-) -> Option<()> {
+fn branch(pipeline: &gst::Pipeline, pad: &gst::Pad, codec: &str, mut intake: Intake) -> Option<()> {
     let depay = hardware::make(&format!("rtp{codec}depay")).ok()?;
     let parse = hardware::make(&format!("{codec}parse")).ok()?;
     parse.set_property("config-interval", -1_i32);
@@ -203,10 +205,6 @@ fn branch(
         .field("alignment", "au")
         .build();
     let sink = gst_app::AppSink::builder().sync(false).caps(&caps).max_buffers(4).build();
-    let ntp = Arc::new(AtomicI64::new(NO_OFFSET));
-    note_camera_clock(pad, &ntp);
-    let mut intake =
-        Intake { give: give.clone(), overrun: overrun.clone(), ntp, format: None, until_key: false };
     let take = move |sink: &gst_app::AppSink| {
         let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
         intake.take(&sample);
@@ -221,24 +219,47 @@ fn branch(
     pad.link(&depay.static_pad("sink")?).ok().map(|_| ())
 }
 
-/// Sender reports tie RTP time to the camera's clock; the jitter buffer notes that on every packet.
-/// Kept: Unix time minus stream time, nanoseconds.
-fn note_camera_clock(pad: &gst::Pad, ntp: &Arc<AtomicI64>) {
+/// Sender reports tie RTP time to the camera's clock; the jitter buffer tells them together with how it
+/// ties RTP time to stream time. Kept: Unix time minus stream time, nanoseconds.
+fn note_camera_clock(rtsp: &gst::Element, ntp: &Arc<AtomicI64>) {
     let ntp = ntp.clone();
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, probe| {
-        if let Some(buffer) = probe.buffer()
-            && let Some(meta) = buffer.meta::<gst::ReferenceTimestampMeta>()
-            && meta.reference().structure(0).is_some_and(|s| s.name() == "timestamp/x-ntp")
-            && let (Ok(at), Some(pts)) = (i64::try_from(meta.timestamp().nseconds()), buffer.pts())
-        {
-            let unix = at.saturating_sub(NTP_TO_UNIX * 1_000_000_000);
-            let pts = i64::try_from(pts.nseconds()).unwrap_or(0);
-            ntp.store(unix.saturating_sub(pts), Ordering::Release);
-        }
-        gst::PadProbeReturn::Ok
+    rtsp.connect("new-manager", false, move |values| {
+        let ntp = ntp.clone();
+        let manager = values.get(1)?.get::<gst::Element>().ok()?;
+        manager.connect("new-jitterbuffer", false, move |values| {
+            let ntp = ntp.clone();
+            let buffer = values.get(1)?.get::<gst::Element>().ok()?;
+            buffer.connect("handle-sync", false, move |values| {
+                let report = values.get(1)?.get::<gst::Structure>().ok()?;
+                if let Some(offset) = camera_clock(&report) {
+                    ntp.store(offset, Ordering::Release);
+                }
+                None
+            });
+            None
+        });
+        None
     });
 }
 
+/// RFC 3550, 6.4.1: a sender report names one instant by NTP and by RTP time.
+fn camera_clock(report: &gst::StructureRef) -> Option<i64> {
+    let number = |name| report.get::<u64>(name).ok().map(i128::from);
+    let rate = i128::from(report.get::<u32>("clock-rate").ok().filter(|rate| *rate > 0)?);
+    let ticks = number("sr-ext-rtptime")? - number("base-rtptime")?;
+    let stream_ns = number("base-time")? + ticks * 1_000_000_000 / rate;
+    let packet = report.get::<gst::Buffer>("sr-buffer").ok()?;
+    let mut head = [0; 16];
+    packet.copy_to_slice(0, &mut head).ok()?;
+    let [_, kind, _, _, _, _, _, _, a, b, c, d, e, f, g, h] = head;
+    let seconds = i128::from(u32::from_be_bytes([a, b, c, d])) - i128::from(NTP_TO_UNIX);
+    let fraction = i128::from(u32::from_be_bytes([e, f, g, h]));
+    let unix_ns = seconds * 1_000_000_000 + ((fraction * 1_000_000_000) >> 32);
+    // 200: a sender report.
+    (kind == 200).then(|| i64::try_from(unix_ns - stream_ns).ok())?
+}
+
+#[derive(Clone)]
 struct Intake {
     give: mpsc::SyncSender<Packet>,
     overrun: Arc<AtomicBool>,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gstreamer as gst;
 use gstreamer_rtsp_server as rtsp;
-use protocol::CameraState;
+use protocol::{CameraState, TimeSource};
 use rtsp::prelude::*;
 use settings::Secret;
 
@@ -158,7 +158,11 @@ fn the_right_password_brings_pictures_and_audio_is_never_set_up() {
     let CameraOutput::Frame(frame) = seen.last().unwrap() else { unreachable!() };
     assert_eq!((frame.width, frame.height), (320, 240));
     assert!(frame.uncertainty_ms.is_some());
-    eprintln!("time source {:?}, within {:?} ms", frame.time_source, frame.uncertainty_ms);
+    // The first sender report comes after some seconds; from then on the camera's own clock counts.
+    let seen =
+        until(&outputs, |o| matches!(o, CameraOutput::Frame(f) if f.time_source == TimeSource::Camera));
+    let CameraOutput::Frame(frame) = seen.last().unwrap() else { unreachable!() };
+    assert!(frame.uncertainty_ms.is_some_and(|ms| ms < 2_000), "{:?}", frame.uncertainty_ms);
     assert_eq!(simulator.setups.load(Ordering::SeqCst), 1, "one SETUP: the video");
     assert!(camera.stop());
 }
@@ -178,6 +182,42 @@ fn a_wrong_password_is_tried_three_times_and_never_shown() {
     let more = outputs.recv_timeout(Duration::from_secs(2));
     assert!(more.is_err(), "{more:?}");
     assert_eq!(simulator.connections.load(Ordering::SeqCst), 3);
+    assert!(camera.stop());
+}
+
+/// A door that refuses everybody, and counts who says a password.
+#[test]
+fn each_try_says_the_password_once() {
+    use std::io::{BufRead, BufReader, Write};
+    let door = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = i32::from(door.local_addr().unwrap().port());
+    let said = Arc::new(AtomicU32::new(0));
+    let count = said.clone();
+    std::thread::spawn(move || {
+        while let Ok((stream, _)) = door.accept() {
+            let mut answer = stream.try_clone().unwrap();
+            let mut sequence = String::new();
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                if line.starts_with("Authorization:") {
+                    count.fetch_add(1, Ordering::SeqCst);
+                } else if let Some(number) = line.strip_prefix("CSeq: ") {
+                    sequence = number.to_owned();
+                } else if line.is_empty() {
+                    let challenge = "WWW-Authenticate: Digest realm=\"door\", nonce=\"5ca1ab1e\"";
+                    let reply =
+                        format!("RTSP/1.0 401 Unauthorized\r\nCSeq: {sequence}\r\n{challenge}\r\n\r\n");
+                    if answer.write_all(reply.as_bytes()).is_err() {
+                        break;
+                    }
+                }
+            }
+        }
+    });
+    let (camera, outputs) = watch(port, "wrong-battery");
+    until(&outputs, is(CameraState::Credentials));
+    let more = outputs.recv_timeout(Duration::from_secs(2));
+    assert!(more.is_err(), "{more:?}");
+    assert_eq!(said.load(Ordering::SeqCst), 3, "three tries, then the pause");
     assert!(camera.stop());
 }
 
@@ -222,7 +262,6 @@ fn credentials_in_a_url_are_refused_with_the_cure_and_not_repeated() {
 #[test]
 fn the_camera_clock_is_believed_only_where_it_can_be_true() {
     use super::source::moment;
-    use protocol::TimeSource;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let now = i64::try_from(now.as_nanos()).unwrap();
     let pts = Some(Duration::from_secs(5));
