@@ -99,9 +99,17 @@ impl World {
     }
 
     pub fn connect(&self, agent: &str, key: &str) -> Result<Agent, ConnectReturnCode> {
-        let mut options = MqttOptions::new(agent, "127.0.0.1", self.ports.mqtt.unwrap());
+        self.connect_with(self.options(agent, agent, key))
+    }
+
+    pub fn options(&self, client: &str, agent: &str, key: &str) -> MqttOptions {
+        let mut options = MqttOptions::new(client, "127.0.0.1", self.ports.mqtt.unwrap());
         options.set_credentials(agent, key).set_clean_start(true);
         options.set_max_packet_size(Some(256 * 1024));
+        options
+    }
+
+    pub fn connect_with(&self, options: MqttOptions) -> Result<Agent, ConnectReturnCode> {
         let (client, connection) = Client::new(options, 256);
         let mut agent = Agent { client, connection };
         loop {
