@@ -148,6 +148,13 @@ fn nobody_speaks_for_another_and_a_revoked_agent_is_out() {
     }
     assert_eq!(agent.publish(ALERT, &message([1])), PubAckReason::Success, "the session stays up");
 
+    // A renewed key ends what the old one opened, even while the agent is back with the new one.
+    let mut old = world.connect_with(world.options("gate.old", "gate", &key)).unwrap();
+    let key = world.renew_agent("market", "gate");
+    let mut agent = world.connect("gate", &key).unwrap();
+    while old.wait(|p| matches!(p, Packet::Disconnect(_)).then_some(())).is_some() {}
+    assert_eq!(agent.publish(ALERT, &message([2])), PubAckReason::Success, "the new key's connection stays");
+
     assert!(world.run(&["agent", "revoke", "--agent", "gate"]).status.success());
     assert!(agent.wait(|p| matches!(p, Packet::Disconnect(_)).then_some(())).is_none_or(|()| true));
     assert!(world.connect("gate", &key).is_err());

@@ -87,9 +87,19 @@ impl World {
 
     /// Enrols an agent; its key.
     pub fn add_agent(&self, site: &str, agent: &str) -> String {
+        self.enrol(site, agent, &[])
+    }
+
+    /// Gives it a new key.
+    pub fn renew_agent(&self, site: &str, agent: &str) -> String {
+        self.enrol(site, agent, &["--renew"])
+    }
+
+    fn enrol(&self, site: &str, agent: &str, more: &[&str]) -> String {
         let file = self.folder.path().join(format!("{agent}.key"));
         let file = file.to_str().unwrap();
-        let out = self.run(&["agent", "add", "--site", site, "--agent", agent, "--key-file", file]);
+        let words = ["agent", "add", "--site", site, "--agent", agent, "--key-file", file];
+        let out = self.run(&[&words[..], more].concat());
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         std::fs::read_to_string(file).unwrap().trim().to_owned()
     }
