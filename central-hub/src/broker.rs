@@ -122,9 +122,9 @@ impl Broker {
             loop {
                 ticks.tick().await;
                 match gate.outdated().await {
-                    Ok(agents) => {
-                        for agent in agents {
-                            kick(&context, &agent).await;
+                    Ok(clients) => {
+                        for client in clients {
+                            kick(&context, &client).await;
                         }
                     }
                     Err(error) => tracing::warn!(%error, "keys not compared"),
@@ -152,14 +152,14 @@ impl Broker {
     }
 }
 
-/// Ends every connection of an agent.
-async fn kick(context: &ServerContext, agent: &str) {
+/// Ends a connection. Its rights have ended already.
+async fn kick(context: &ServerContext, client: &str) {
     let sessions: Vec<_> = context.extends.shared().await.iter().collect();
     for mut entry in sessions {
-        if entry.session().is_some_and(|s| s.id.username_ref() == agent) {
+        if entry.session().is_some_and(|s| s.id.client_id == client) {
             match entry.kick(true, true, true).await {
-                Ok(_) => tracing::info!(agent, "agent thrown out: its key is no longer valid"),
-                Err(error) => tracing::warn!(agent, %error, "agent not thrown out, trying again"),
+                Ok(_) => tracing::info!(client, "agent thrown out: its key is no longer valid"),
+                Err(error) => tracing::warn!(client, %error, "agent was leaving when it was thrown out"),
             }
         }
     }

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, Packet, PubAckReason, SubscribeReasonCode};
+use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, LastWill, Packet, PubAckReason, SubscribeReasonCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use world::{Operator, World, message};
@@ -122,6 +122,17 @@ fn nobody_speaks_for_another_and_a_revoked_agent_is_out() {
         let refused = world.connect(user, key).err();
         assert_eq!(refused, Some(ConnectReturnCode::BadUserNamePassword), "{user}");
     }
+    // A last will is published by the broker, without asking for rights; a client id in use is taken over.
+    let will = |topic: &str| {
+        let mut options = world.options("gate", "gate", &key);
+        options.set_last_will(LastWill::new(topic, "{}", QoS::AtLeastOnce, true, None));
+        world.connect_with(options).err()
+    };
+    assert_eq!(will("signalbox/v1/market/yard/status"), Some(ConnectReturnCode::NotAuthorized));
+    assert_eq!(will("signalbox/v1/market/gate/status"), None);
+    let stolen = world.connect_with(world.options("gate", "yard", &other)).err();
+    assert_eq!(stolen, Some(ConnectReturnCode::NotAuthorized));
+
     let mut agent = world.connect("gate", &key).unwrap();
     for topic in ["signalbox/v1/market/yard/alert", "signalbox/v1/school/gate/alert", ACK, "other"] {
         assert_eq!(agent.publish(topic, &message([1])), PubAckReason::NotAuthorized, "{topic}");
@@ -136,6 +147,13 @@ fn nobody_speaks_for_another_and_a_revoked_agent_is_out() {
         assert_eq!(agent.subscribe(filter), SubscribeReasonCode::NotAuthorized, "{filter}");
     }
     assert_eq!(agent.publish(ALERT, &message([1])), PubAckReason::Success, "the session stays up");
+
+    // A renewed key ends what the old one opened, even while the agent is back with the new one.
+    let mut old = world.connect_with(world.options("gate.old", "gate", &key)).unwrap();
+    let key = world.renew_agent("market", "gate");
+    let mut agent = world.connect("gate", &key).unwrap();
+    while old.wait(|p| matches!(p, Packet::Disconnect(_)).then_some(())).is_some() {}
+    assert_eq!(agent.publish(ALERT, &message([2])), PubAckReason::Success, "the new key's connection stays");
 
     assert!(world.run(&["agent", "revoke", "--agent", "gate"]).status.success());
     assert!(agent.wait(|p| matches!(p, Packet::Disconnect(_)).then_some(())).is_none_or(|()| true));

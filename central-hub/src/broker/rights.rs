@@ -13,7 +13,7 @@ use protocol::Topic;
 use rmqtt::codec::v5::SubscribeAckReason;
 use rmqtt::context::ServerContext;
 use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType};
-use rmqtt::types::{AuthResult, ConnectInfo, PublishAclResult, SubscribeAclResult};
+use rmqtt::types::{AuthResult, ConnectInfo, Id, PublishAclResult, SubscribeAclResult};
 use settings::Secret;
 
 use crate::credential::{same_bytes, token_hash};
@@ -31,13 +31,20 @@ pub struct RightsCounts {
     pub subscriptions: u64,
 }
 
+/// A connection that passed, by the key that it used.
+struct Passed {
+    login: Login,
+    /// Was not among the broker's sessions when last looked for.
+    absent: bool,
+}
+
 /// Decides. Remembers who logged in with which key, to notice when that key is no longer valid.
 pub(super) struct Gate {
     store: Store,
     hub_password: Secret,
     context: ServerContext,
-    /// By agent id.
-    logged_in: Mutex<HashMap<String, Login>>,
+    /// By client id: an agent whose key was renewed may have a connection by its old key besides.
+    logged_in: Mutex<HashMap<String, Passed>>,
     logins: AtomicU64,
     publishes: AtomicU64,
     subscriptions: AtomicU64,
@@ -64,19 +71,24 @@ impl Gate {
         }
     }
 
-    /// The agents that logged in with a key that is no longer theirs; each is named until it is gone.
+    /// The client ids that logged in with a key that is no longer valid. They have no rights from now on.
     pub(super) async fn outdated(&self) -> Result<Vec<String>, StoreError> {
         let valid: HashMap<String, Login> =
             self.store.logins().await?.into_iter().map(|l| (l.agent.clone(), l)).collect();
+        let sessions = self.context.extends.shared().await;
         let mut logged_in = self.logged_in.lock().unwrap_or_else(PoisonError::into_inner);
-        let gone: Vec<String> = logged_in
-            .iter()
-            .filter(|(agent, login)| valid.get(*agent) != Some(*login))
-            .map(|(agent, _)| agent.clone())
-            .collect();
-        for agent in &gone {
-            logged_in.remove(agent);
-        }
+        let mut gone = Vec::new();
+        logged_in.retain(|client, passed| {
+            if valid.get(&passed.login.agent) != Some(&passed.login) {
+                gone.push(client.clone());
+                return false;
+            }
+            // Absent twice: it has left. Once may be a session that is only being made.
+            let absent = !sessions.exist(client);
+            let left = absent && passed.absent;
+            passed.absent = absent;
+            !left
+        });
         Ok(gone)
     }
 
@@ -105,7 +117,8 @@ impl Gate {
             tracing::warn!(agent = user, why, "agent's connection refused");
             return AuthResult::NotAuthorized;
         }
-        self.logged_in.lock().unwrap_or_else(PoisonError::into_inner).insert(login.agent.clone(), login);
+        let mut logged_in = self.logged_in.lock().unwrap_or_else(PoisonError::into_inner);
+        logged_in.insert(client.client_id().to_string(), Passed { login, absent: false });
         AuthResult::Allow(false, None)
     }
 
@@ -133,8 +146,11 @@ impl Gate {
         }
     }
 
-    fn login(&self, agent: &str) -> Option<Login> {
-        self.logged_in.lock().unwrap_or_else(PoisonError::into_inner).get(agent).cloned()
+    /// By which login a connection passed.
+    fn login(&self, connection: &Id) -> Option<Login> {
+        let logged_in = self.logged_in.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = logged_in.get::<str>(connection.client_id.as_ref())?;
+        (passed.login.agent == connection.username_ref()).then(|| passed.login.clone())
     }
 }
 
@@ -172,7 +188,8 @@ impl Handler for Hooks {
             }
             Parameter::MessagePublishCheckAcl(session, publish) => {
                 let agent = session.id.username_ref();
-                let allowed = gate.login(agent).is_some_and(|login| may_publish(&login, &publish.topic));
+                let allowed =
+                    gate.login(&session.id).is_some_and(|login| may_publish(&login, &publish.topic));
                 let result = if allowed {
                     PublishAclResult::allow()
                 } else {
@@ -187,7 +204,8 @@ impl Handler for Hooks {
                 let agent = session.id.username_ref();
                 let filter = &subscribe.topic_filter;
                 let whole = !subscribe.opts.has_shared_group();
-                let allowed = gate.login(agent).is_some_and(|login| whole && may_subscribe(&login, filter));
+                let allowed =
+                    gate.login(&session.id).is_some_and(|login| whole && may_subscribe(&login, filter));
                 let result = if allowed {
                     SubscribeAclResult::new_success(subscribe.opts.qos(), None)
                 } else {

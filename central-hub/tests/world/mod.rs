@@ -87,9 +87,19 @@ impl World {
 
     /// Enrols an agent; its key.
     pub fn add_agent(&self, site: &str, agent: &str) -> String {
+        self.enrol(site, agent, &[])
+    }
+
+    /// Gives it a new key.
+    pub fn renew_agent(&self, site: &str, agent: &str) -> String {
+        self.enrol(site, agent, &["--renew"])
+    }
+
+    fn enrol(&self, site: &str, agent: &str, more: &[&str]) -> String {
         let file = self.folder.path().join(format!("{agent}.key"));
         let file = file.to_str().unwrap();
-        let out = self.run(&["agent", "add", "--site", site, "--agent", agent, "--key-file", file]);
+        let words = ["agent", "add", "--site", site, "--agent", agent, "--key-file", file];
+        let out = self.run(&[&words[..], more].concat());
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         std::fs::read_to_string(file).unwrap().trim().to_owned()
     }
@@ -99,9 +109,17 @@ impl World {
     }
 
     pub fn connect(&self, agent: &str, key: &str) -> Result<Agent, ConnectReturnCode> {
-        let mut options = MqttOptions::new(agent, "127.0.0.1", self.ports.mqtt.unwrap());
+        self.connect_with(self.options(agent, agent, key))
+    }
+
+    pub fn options(&self, client: &str, agent: &str, key: &str) -> MqttOptions {
+        let mut options = MqttOptions::new(client, "127.0.0.1", self.ports.mqtt.unwrap());
         options.set_credentials(agent, key).set_clean_start(true);
         options.set_max_packet_size(Some(256 * 1024));
+        options
+    }
+
+    pub fn connect_with(&self, options: MqttOptions) -> Result<Agent, ConnectReturnCode> {
         let (client, connection) = Client::new(options, 256);
         let mut agent = Agent { client, connection };
         loop {
