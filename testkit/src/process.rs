@@ -58,6 +58,8 @@ impl Child {
         let fail_log = |source| Error::Log { path: log.to_owned(), source };
         let out = File::options().create(true).append(true).open(log).map_err(fail_log)?;
         let err = out.try_clone().map_err(fail_log)?;
+        // An error that is reported needs no backtrace: it would push the reason out of the tail.
+        command.env("RUST_LIB_BACKTRACE", "0");
         bind_to_parent(command.stdin(Stdio::null()).stdout(out).stderr(err));
         let child = command.spawn().map_err(|source| Error::Start { name: name.to_owned(), source })?;
         Ok(Self { name: name.to_owned(), child, log: log.to_owned() })

@@ -1,6 +1,7 @@
 //! What the system tests share: a stage in a folder of its own, and what they ask of the hub.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -14,16 +15,21 @@ pub const BOUND: Duration = Duration::from_secs(180);
 pub struct Set {
     pub stage: Stage,
     pub folder: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
 }
+
+/// One stage with an agent at a time: two would only slow each other down.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Cameras and hub and agent, all up. `make test` prepares what it needs.
 pub fn set_up() -> Set {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().expect("a folder for the test");
     let mut stage = Stage::new(folder.path()).expect("a stage");
     stage.start_cameras(&testkit::cache().join("clips/vtest.mp4")).expect("cameras");
     stage.start_hub().expect("hub");
     stage.start_agent().expect("agent");
-    Set { stage, folder }
+    Set { stage, folder, _turn: turn }
 }
 
 /// The hub's alerts as soon as `enough` of them are there; panics with the logs after [`BOUND`].

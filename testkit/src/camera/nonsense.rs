@@ -61,7 +61,7 @@ fn answer(mut stream: TcpStream, kind: Rubbish, stop: &AtomicBool) -> std::io::R
         Rubbish::EndlessBody => {
             (b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 1073741824\r\n\r\n", Some(&[b'v'; 4096]))
         }
-        Rubbish::LyingFrame => (b"$\x00\xff\xff\x80$\x01\x00\x00$\x07\xff\xf0", Some(b"$\x63\xff\xffxx")),
+        Rubbish::LyingFrame => (b"$\x00\xff\xff\x80$\x01\x00\x00$\x07\xff\xf0", None),
         Rubbish::BadSdp => (
             b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Type: application/sdp\r\nContent-Length: 30\r\n\r\n\
               v=9\r\nm=video -1 RTP/AVP 999\r\n\0",
