@@ -4,6 +4,7 @@
 
 pub mod detection;
 pub mod geometry;
+pub mod spool;
 
 pub use detection::Detection;
 pub use geometry::{FrameSize, Point, Rect};
