@@ -4,4 +4,6 @@
 //! own; `run` wires them up and `cmd` holds what the command line offers.
 
 pub mod cmd;
+pub mod outbox;
 pub mod picture;
+pub mod spool;
