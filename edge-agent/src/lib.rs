@@ -7,3 +7,4 @@ pub mod cmd;
 pub mod outbox;
 pub mod picture;
 pub mod spool;
+pub mod uplink;
