@@ -41,7 +41,7 @@ pub fn waiting(folder: &Path) -> Vec<Waiting> {
             Some(Waiting { path: file.path(), epoch, seq, bytes: m.len(), modified })
         })
         .collect();
-    found.sort_by(|a, b| (b.modified, b.seq).cmp(&(a.modified, a.seq)));
+    found.sort_by_key(|w| std::cmp::Reverse((w.modified, w.seq)));
     found
 }
 

@@ -553,8 +553,10 @@ impl Owner {
             book.settled.insert(book.last + 1, known);
             book.last = known;
         }
+        // Synced only when a file was filled, so that the older ones can go.
+        let sync = self.segments.keys().filter(|s| s.class == SETTLE).count() > 1;
         if self.durable
-            && let Err(error) = self.save_settled(false)
+            && let Err(error) = self.save_settled(sync)
         {
             tracing::warn!(%error, "what is settled could not be saved; it will be sent again");
         }

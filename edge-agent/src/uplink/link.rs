@@ -18,7 +18,7 @@ pub enum LinkError {
     #[error("MQTT: {0}")]
     Connection(Box<ConnectionError>),
     #[error("MQTT: the client takes no more requests")]
-    Client(#[from] ClientError),
+    Client(#[source] Box<ClientError>),
     #[error("MQTT: the broker refused a message: {0:?}")]
     Refused(PubAckReason),
     #[error(transparent)]
@@ -27,6 +27,12 @@ pub enum LinkError {
     Json(#[from] serde_json::Error),
     #[error("an internal task ended early")]
     Task,
+}
+
+impl From<ClientError> for LinkError {
+    fn from(error: ClientError) -> Self {
+        Self::Client(Box::new(error))
+    }
 }
 
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
