@@ -22,3 +22,7 @@ pub mod redact;
 pub mod run;
 pub mod tensor;
 pub mod usage;
+pub mod outbox;
+pub mod picture;
+pub mod spool;
+pub mod uplink;

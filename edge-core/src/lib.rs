@@ -10,6 +10,7 @@ pub mod rules;
 pub mod scene;
 pub mod schedule;
 pub mod track;
+pub mod spool;
 
 pub use detection::Detection;
 pub use geometry::{FrameSize, Point, Rect};

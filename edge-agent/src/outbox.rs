@@ -1,0 +1,157 @@
+//! Uploads stills to the hub by HTTP, newest first; alerts never wait for it.
+//!
+//! The spool puts `{epoch}-{seq}.jpg` into the folder; an upload that the hub took removes it, one
+//! that it refused for good is reported by an `updated` record.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use protocol::{AgentId, Epoch};
+use settings::Secret;
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use crate::spool::SpoolHandle;
+
+/// A still that waits.
+pub struct Waiting {
+    pub path: PathBuf,
+    pub epoch: Epoch,
+    pub seq: u64,
+    pub bytes: u64,
+    modified: SystemTime,
+}
+
+/// Which record a still's file name belongs to.
+pub fn identity(name: &str) -> Option<(Epoch, u64)> {
+    let (epoch, seq) = name.strip_suffix(".jpg")?.rsplit_once('-')?;
+    Some((epoch.parse().ok()?, seq.parse().ok()?))
+}
+
+/// The stills in a folder, newest first.
+pub fn waiting(folder: &Path) -> Vec<Waiting> {
+    let Ok(files) = fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<Waiting> = files
+        .flatten()
+        .filter_map(|file| {
+            let (epoch, seq) = identity(file.file_name().to_str()?)?;
+            let m = file.metadata().ok().filter(fs::Metadata::is_file)?;
+            let modified = m.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            Some(Waiting { path: file.path(), epoch, seq, bytes: m.len(), modified })
+        })
+        .collect();
+    found.sort_by_key(|w| std::cmp::Reverse((w.modified, w.seq)));
+    found
+}
+
+pub struct OutboxConfig {
+    pub agent: AgentId,
+    /// `http://host:port`
+    pub http: String,
+    pub key: Secret,
+}
+
+enum Outcome {
+    Taken,
+    Refused(u16),
+    Later(String),
+}
+
+/// Starts the thread `outbox`; it ends soon after `cancel` (an upload under way is bounded to 30 s).
+pub fn start(
+    config: OutboxConfig,
+    spool: SpoolHandle,
+    cancel: CancellationToken,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name("outbox".into()).spawn(move || run(&config, &spool, &cancel))
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+
+fn run(config: &OutboxConfig, spool: &SpoolHandle, cancel: &CancellationToken) {
+    let agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_global(Some(Duration::from_secs(30)))
+        .build()
+        .new_agent();
+    let mut pause = SECOND;
+    while !cancel.is_cancelled() {
+        let Some(still) = waiting(spool.outbox()).into_iter().next() else {
+            rest(cancel, Duration::from_millis(500));
+            continue;
+        };
+        match upload(&agent, config, &still) {
+            Outcome::Taken => {
+                let _ = fs::remove_file(&still.path);
+                pause = SECOND;
+            }
+            Outcome::Refused(status) => {
+                tracing::error!(status, seq = still.seq, "hub refused a still for good");
+                let _ = fs::remove_file(&still.path);
+                let _ = spool.still_given_up(still.epoch, still.seq, "given_up");
+            }
+            Outcome::Later(reason) => {
+                tracing::warn!(reason, "still not uploaded; trying again");
+                rest(cancel, pause);
+                pause = (pause * 2).min(LONGEST);
+            }
+        }
+    }
+}
+
+fn upload(agent: &ureq::Agent, config: &OutboxConfig, still: &Waiting) -> Outcome {
+    let bytes = match fs::read(&still.path) {
+        Ok(bytes) => bytes,
+        Err(_) => return Outcome::Refused(0),
+    };
+    let url = format!("{}/api/v1/stills/{}/{}/{}", config.http, config.agent, still.epoch, still.seq);
+    let sent = agent
+        .put(&url)
+        .header("Authorization", format!("Bearer {}", config.key.expose()))
+        .header("Content-Type", "image/jpeg")
+        // RFC 9530.
+        .header("Repr-Digest", format!("sha-256=:{}:", base64(&Sha256::digest(&bytes))))
+        .send(&bytes[..]);
+    match sent.map(|r| r.status().as_u16()) {
+        Ok(200 | 201) => Outcome::Taken,
+        Ok(status @ (403 | 409 | 413 | 415 | 422)) => Outcome::Refused(status),
+        Ok(status) => Outcome::Later(format!("hub answered {status}")),
+        Err(error) => Outcome::Later(error.to_string()),
+    }
+}
+
+/// Waits, but not past a cancellation.
+fn rest(cancel: &CancellationToken, time: Duration) {
+    let end = std::time::Instant::now() + time;
+    while !cancel.is_cancelled() && std::time::Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// RFC 4648, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0u32, |w, b| w << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
+        for n in 0..4 {
+            let letter = LETTERS[(word >> (18 - 6 * n) & 63) as usize];
+            text.push(if n <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn base64_as_rfc_4648_writes_it() {
+        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+        {
+            assert_eq!(super::base64(bytes.as_bytes()), text);
+        }
+    }
+}

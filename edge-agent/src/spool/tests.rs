@@ -1,0 +1,191 @@
+//! Every byte flipped, every cut, reopening, caps, and a disk that is none.
+
+use protocol::{AgentEvent, Raised, Severity, Still};
+
+use super::*;
+
+fn config(folder: &std::path::Path) -> SpoolConfig {
+    SpoolConfig { cap: 32 << 10, ballast: 4096, segment: 4096, ..SpoolConfig::new(folder) }
+}
+
+fn event(n: u64) -> Draft {
+    Draft {
+        at: Timestamp::from_unix_ms(1_700_000_000_000),
+        time_source: TimeSource::Agent,
+        uncertainty_ms: None,
+        body: Body::AgentEvent(AgentEvent { event: format!("event {n}"), camera: None, reason: None }),
+        still: None,
+    }
+}
+
+fn raised(severity: Severity, still: Option<Vec<u8>>) -> Draft {
+    let body = Body::Raised(Raised {
+        camera: "gate".parse().unwrap(),
+        kind: protocol::Kind::ZoneEntered,
+        rule: "yard".parse().unwrap(),
+        rule_name: None,
+        severity,
+        direction: None,
+        track: Some(1),
+        object_class: None,
+        confidence: None,
+        bounding_box: None,
+        still: Still::None { reason: "not_wanted".into() },
+        test: false,
+    });
+    Draft { body, still, ..event(0) }
+}
+
+fn ack(hub: &str, epoch: &Epoch, through: u64) -> Ack {
+    Ack {
+        hub_epoch: hub.parse().unwrap(),
+        epoch: epoch.clone(),
+        settled_through: through,
+        settled: vec![],
+        rejected: vec![],
+    }
+}
+
+/// All records that would be sent now.
+fn drain(spool: &SpoolHandle) -> Vec<Record> {
+    let mut all = Vec::new();
+    while let Some(batch) = spool.take(10_000, 128 << 10).unwrap() {
+        all.extend(batch.iter().map(|r| serde_json::from_slice::<Record>(r).unwrap()));
+    }
+    all
+}
+
+#[test]
+fn records_and_what_is_settled_survive_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    let records = spool.append((0..10).map(event).collect()).unwrap();
+    spool.acknowledge(ack("h1", &records[0].epoch, 4)).unwrap();
+    spool.close();
+    let (spool, report) = Spool::open(config(dir.path())).unwrap();
+    assert_eq!((report.records, report.lost_records, report.damaged), (10, 0, 0));
+    assert_eq!(drain(&spool), records[4..]);
+    assert_eq!(spool.append(vec![event(11)]).unwrap()[0].seq, 11);
+    // A restored hub gets all that is held, settled or not.
+    spool.acknowledge(ack("h2", &records[0].epoch, 0)).unwrap();
+    spool.link(false).unwrap();
+    assert_eq!(drain(&spool).len(), 11);
+    spool.close();
+}
+
+#[test]
+fn any_flipped_byte_and_any_cut_costs_at_most_the_record_it_hit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    let records = spool.append((0..6).map(event).collect()).unwrap();
+    spool.close();
+    let path = std::fs::read_dir(dir.path().join("segments"))
+        .unwrap()
+        .map(|f| f.unwrap().path())
+        .find(|p| p.to_str().unwrap().contains("medium"))
+        .unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let name = path.file_name().unwrap();
+    let reopen = |bytes: &[u8]| {
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::create_dir(copy.path().join("segments")).unwrap();
+        std::fs::write(copy.path().join("segments").join(name), bytes).unwrap();
+        let (spool, report) = Spool::open(config(copy.path())).unwrap();
+        let kept = drain(&spool).into_iter().filter(|r| records.contains(r)).count();
+        let next = spool.append(vec![event(99)]).unwrap().remove(0);
+        assert!(next.epoch != records[0].epoch || next.seq > kept as u64);
+        spool.close();
+        (kept, report)
+    };
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x40;
+        let (kept, report) = reopen(&bytes);
+        assert!(kept >= 5, "byte {at}: {kept} left");
+        assert_eq!(report.damaged, 1, "byte {at}");
+        assert!(report.lost_records >= 6 - kept as u64, "byte {at}: {report:?}");
+    }
+    let (sound, _) = frame::scan(&whole);
+    for cut in (0..whole.len()).step_by(7) {
+        let (kept, _) = reopen(&whole[..cut]);
+        let end = |f: &frame::Frame<'_>| f.offset + frame::HEADER + f.payload.len();
+        let expected = sound.iter().filter(|f| f.kind == frame::KIND_RECORD && end(f) <= cut).count();
+        assert_eq!(kept, expected, "cut at {cut}");
+    }
+}
+
+#[test]
+fn whatever_lies_in_the_folder_the_spool_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let segments = dir.path().join("segments");
+    std::fs::create_dir(&segments).unwrap();
+    std::fs::write(segments.join("high-0000000001.seg"), [0u8; 8192]).unwrap();
+    std::fs::write(segments.join("low-0000000002.seg"), b"").unwrap();
+    std::fs::create_dir(segments.join("medium-0000000003.seg")).unwrap();
+    std::fs::write(segments.join("letter.txt"), b"hello").unwrap();
+    std::fs::write(dir.path().join("outbox"), b"a file").unwrap();
+    let (spool, report) = Spool::open(config(dir.path())).unwrap();
+    assert!(report.durable && report.damaged == 2, "{report:?}");
+    assert!(!spool.append(vec![event(1)]).unwrap()[0].not_durable);
+    spool.close();
+}
+
+#[test]
+fn without_a_disk_records_are_kept_in_memory_and_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, b"").unwrap();
+    let (spool, report) = Spool::open(config(&file)).unwrap();
+    assert!(!report.durable);
+    let records = spool.append(vec![event(1), event(2)]).unwrap();
+    assert!(records.iter().all(|r| r.not_durable));
+    assert_eq!(drain(&spool), records);
+    spool.close();
+}
+
+#[test]
+fn a_full_spool_keeps_its_cap_gives_up_low_first_and_reports_every_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    let mut written = 0;
+    for n in 0..200 {
+        let severity = if n % 10 == 0 { Severity::High } else { Severity::Low };
+        spool.append(vec![raised(severity, None)]).unwrap();
+        written += 1;
+        assert!(spool.figures().unwrap().bytes <= 32 << 10);
+    }
+    let sent = drain(&spool);
+    let (mut kept, mut reported, mut high) = (0, 0, 0);
+    for record in sent {
+        match record.body {
+            Body::Gap(gap) => {
+                assert_eq!(gap.class, Some(Severity::Low));
+                reported += gap.count;
+            }
+            Body::Raised(r) => {
+                kept += 1;
+                high += u64::from(r.severity == Severity::High);
+            }
+            _ => {}
+        }
+    }
+    assert_eq!((kept + reported, high), (written, 20));
+    assert_eq!(spool.figures().unwrap().given_up, [reported, 0, 0]);
+    spool.close();
+}
+
+#[test]
+fn a_still_is_stored_before_its_record_and_an_orphan_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    let record = spool.append(vec![raised(Severity::High, Some(vec![1, 2, 3]))]).unwrap().remove(0);
+    let still = dir.path().join("outbox").join(format!("{}-{}.jpg", record.epoch, record.seq));
+    assert_eq!(std::fs::read(&still).unwrap(), [1, 2, 3]);
+    assert!(matches!(record.body, Body::Raised(Raised { still: Still::Pending, .. })));
+    let orphan = dir.path().join("outbox").join(format!("{}-77.jpg", record.epoch));
+    std::fs::write(&orphan, b"x").unwrap();
+    spool.close();
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    assert!(still.exists() && !orphan.exists());
+    spool.close();
+}

@@ -1,0 +1,122 @@
+//! The uplink: carries records, status and health to the hub over MQTT 5, and acknowledgements back.
+//!
+//! Owns the link and nothing that could be lost: the spool holds every record until the hub's
+//! acknowledgement, so each connection is a fresh client and any error drops it whole. A PUBACK
+//! only opens the window. Stills are `outbox`'s.
+
+mod link;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use protocol::{AgentId, Health, SiteId, Status};
+use settings::Secret;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::outbox::{self, OutboxConfig};
+use crate::spool::SpoolHandle;
+
+#[derive(Clone)]
+pub struct UplinkConfig {
+    pub site: SiteId,
+    pub agent: AgentId,
+    /// The hub's broker.
+    pub mqtt_host: String,
+    pub mqtt_port: u16,
+    /// `http://host:port` of the hub, for stills.
+    pub http: String,
+    pub key: Secret,
+}
+
+/// Whether the broker holds a connection now, and the last reason why not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkState {
+    pub connected: bool,
+    pub reason: Option<String>,
+}
+
+pub struct Uplink;
+
+/// Cancel the token given to [`Uplink::start`], then [`UplinkTask::join`].
+pub struct UplinkTask {
+    task: JoinHandle<()>,
+    outbox: Option<std::thread::JoinHandle<()>>,
+    state: watch::Receiver<LinkState>,
+}
+
+impl Uplink {
+    /// Must be called within a tokio runtime.
+    pub fn start(
+        config: UplinkConfig,
+        spool: SpoolHandle,
+        status: watch::Receiver<Status>,
+        health: mpsc::Receiver<Health>,
+        cancel: CancellationToken,
+    ) -> UplinkTask {
+        let stills =
+            OutboxConfig { agent: config.agent.clone(), http: config.http.clone(), key: config.key.clone() };
+        let outbox = outbox::start(stills, spool.clone(), cancel.clone())
+            .inspect_err(|error| tracing::error!(%error, "no thread for stills"))
+            .ok();
+        let (seen, state) = watch::channel(LinkState::default());
+        let task = tokio::spawn(run(config, spool, status, health, cancel, seen));
+        UplinkTask { task, outbox, state }
+    }
+}
+
+impl UplinkTask {
+    pub fn state(&self) -> watch::Receiver<LinkState> {
+        self.state.clone()
+    }
+
+    /// Waits for the orderly end: offline status published, disconnected, outbox thread over.
+    pub async fn join(self) {
+        let _ = self.task.await;
+        if let Some(outbox) = self.outbox {
+            let _ = tokio::task::spawn_blocking(move || outbox.join()).await;
+        }
+    }
+}
+
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+
+async fn run(
+    config: UplinkConfig,
+    spool: SpoolHandle,
+    status: watch::Receiver<Status>,
+    mut health: mpsc::Receiver<Health>,
+    cancel: CancellationToken,
+    seen: watch::Sender<LinkState>,
+) {
+    let mut pause = SHORTEST;
+    while !cancel.is_cancelled() {
+        let end = link::hold(&config, &spool, status.clone(), &mut health, &cancel, &seen).await;
+        let was_connected = seen.borrow().connected;
+        tell_link(&spool, false).await;
+        let reason = end.err().map(|e| e.to_string());
+        if let Some(reason) = &reason {
+            tracing::warn!(reason, "no link to the hub; trying again");
+        }
+        seen.send_replace(LinkState { connected: false, reason });
+        pause = if was_connected { SHORTEST } else { (pause * 2).min(LONGEST) };
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = tokio::time::sleep(jitter(pause)) => {}
+        }
+    }
+}
+
+async fn tell_link(spool: &SpoolHandle, connected: bool) {
+    let spool = spool.clone();
+    let _ = tokio::task::spawn_blocking(move || spool.link(connected)).await;
+}
+
+/// Between a half and the whole of a pause, so that a fleet does not come back in step.
+fn jitter(pause: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(u32::MAX);
+    pause.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
+}

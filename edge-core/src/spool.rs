@@ -1,0 +1,13 @@
+//! What the spool sends next, what an acknowledgement settles, what is given up when it is full.
+//!
+//! Owns the decisions; bytes, files and sockets belong to the agent. Only the hub's
+//! acknowledgement settles a record. Live records go before a backlog; a record that is not
+//! settled in [`protocol::RESEND_AFTER`] is sent again.
+
+mod give_up;
+mod queue;
+mod ranges;
+
+pub use give_up::{Limits, SegmentFigures, Why, give_up};
+pub use queue::{Key, Queue};
+pub use ranges::Ranges;
