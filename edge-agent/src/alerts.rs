@@ -106,7 +106,12 @@ impl Alerts {
     }
 
     /// A covered JPEG, or why there is none.
-    fn still(&mut self, camera: usize, frame: &Frame, detections: &[Detection]) -> Result<Vec<u8>, &'static str> {
+    fn still(
+        &mut self,
+        camera: usize,
+        frame: &Frame,
+        detections: &[Detection],
+    ) -> Result<Vec<u8>, &'static str> {
         let covered = Picture::from_planes(&frame.planes())
             .map_err(RedactError::from)
             .and_then(|picture| self.redactor.cover(picture, detections))

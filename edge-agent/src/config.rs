@@ -59,6 +59,19 @@ pub struct HubSection {
     pub key_file: PathBuf,
 }
 
+impl HubSection {
+    /// Host and port of the broker.
+    pub fn broker(&self) -> (String, u16) {
+        split_broker(&self.mqtt).expect("checked when the configuration was loaded")
+    }
+}
+
+fn split_broker(address: &str) -> Option<(String, u16)> {
+    let (host, port) = address.rsplit_once(':')?;
+    (!host.is_empty() && !host.contains('/')).then_some(())?;
+    Some((host.to_owned(), port.parse().ok()?))
+}
+
 /// Where models are.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -135,16 +148,16 @@ impl Config {
                 return Err(format!("two cameras have the id `{}`: give each its own", camera.id));
             }
             if camera.pipeline.is_none() && self.agent.pipeline.is_none() {
-                return Err(format!("camera `{}` has no pipeline: set `pipeline` there or in [agent]", camera.id));
+                return Err(format!(
+                    "camera `{}` has no pipeline: set `pipeline` there or in [agent]",
+                    camera.id
+                ));
             }
         }
         if !self.hub.http.starts_with("http://") {
             return Err(format!("hub.http is `{}`: write it like http://hub.example:8080", self.hub.http));
         }
-        let port = self.hub.mqtt.rsplit_once(':').and_then(|(host, port)| {
-            (!host.is_empty() && !host.contains('/')).then(|| port.parse::<u16>().ok()).flatten()
-        });
-        if port.is_none() {
+        if split_broker(&self.hub.mqtt).is_none() {
             return Err(format!("hub.mqtt is `{}`: write it like hub.example:1883", self.hub.mqtt));
         }
         if !(1..=100).contains(&self.stills.quality) {

@@ -35,7 +35,10 @@ pub struct Reading {
 
 impl Figures {
     pub fn new(cameras: usize) -> Self {
-        Self { cameras: (0..cameras).map(|_| Counters::default()).collect(), alerts_waited: AtomicU64::new(0) }
+        Self {
+            cameras: (0..cameras).map(|_| Counters::default()).collect(),
+            alerts_waited: AtomicU64::new(0),
+        }
     }
 
     pub fn decoded(&self, camera: usize) {

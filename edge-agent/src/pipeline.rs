@@ -56,8 +56,7 @@ impl Pipeline {
     /// Loads the detector it asks for.
     pub fn open_detector(&self, engine: &Engine, store: &Store) -> Result<ObjectDetector, DetectError> {
         let Detector { card, confidence, nms_iou, classes, .. } = &self.detector;
-        let config =
-            DetectorConfig { confidence: *confidence, nms_iou: *nms_iou, classes: classes.clone() };
+        let config = DetectorConfig { confidence: *confidence, nms_iou: *nms_iou, classes: classes.clone() };
         ObjectDetector::load(engine, &store.card(card)?, config)
     }
 

@@ -8,8 +8,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use protocol::{AgentEvent, CameraId, Health};
-use tokio::sync::{mpsc as async_mpsc, watch};
+use protocol::{AgentEvent, CameraId, CameraState, Health};
+use settings::Secret;
+use tokio::sync::mpsc as async_mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{self, Alerts, Event};
@@ -188,7 +189,9 @@ impl Sink {
             }
             CameraOutput::Discontinuity { .. } => self.mailbox.discontinuity(camera),
             CameraOutput::Damaged { .. } => self.figures.damaged(camera),
-            CameraOutput::State { state, reason } => self.state(state, Some(reason).filter(|r| !r.is_empty())),
+            CameraOutput::State { state, reason } => {
+                self.state(state, Some(reason).filter(|r| !r.is_empty()))
+            }
         }
     }
 
@@ -260,6 +263,18 @@ fn spool_config(config: &Config) -> SpoolConfig {
         ballast: config.spool.ballast.0,
         ..SpoolConfig::new(config.agent.data.join("spool"))
     }
+}
+
+fn uplink_config(config: &Config) -> anyhow::Result<UplinkConfig> {
+    let (mqtt_host, mqtt_port) = config.hub.broker();
+    Ok(UplinkConfig {
+        site: config.agent.site.clone(),
+        agent: config.agent.id.clone(),
+        mqtt_host,
+        mqtt_port,
+        http: config.hub.http.trim_end_matches('/').to_owned(),
+        key: Secret::read(&config.hub.key_file)?,
+    })
 }
 
 fn started() -> AgentEvent {

@@ -5,22 +5,19 @@
 pub mod alert;
 pub mod detection;
 pub mod geometry;
+pub mod mask;
 pub mod polygon;
 pub mod rules;
 pub mod scene;
 pub mod schedule;
-pub mod track;
 pub mod spool;
+pub mod track;
 
 pub use detection::Detection;
 pub use geometry::{FrameSize, Point, Rect};
+pub use mask::{Mask, MaskSource};
 pub use polygon::Polygon;
 pub use rules::{Finding, LineRule, Phase, ZoneRule};
 pub use scene::{Scene, SceneConfig, SceneCounts, Step};
 pub use schedule::{Schedule, SlotCounts};
 pub use track::{Track, Tracker, TrackerConfig};
-pub mod mask;
-
-pub use detection::Detection;
-pub use geometry::{FrameSize, Point, Rect};
-pub use mask::{Mask, MaskSource};

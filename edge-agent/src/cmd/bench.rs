@@ -69,10 +69,18 @@ pub fn execute(args: Args) -> anyhow::Result<()> {
         let findings = &findings;
         scope.spawn(move || events.iter().for_each(|_| _ = findings.fetch_add(1, Relaxed)));
         let cameras: Vec<_> = (0..args.cameras)
-            .map(|camera| Player { clip: &args.clip, hardware: &hardware, camera, mailbox: &mailbox, figures: &figures })
+            .map(|camera| Player {
+                clip: &args.clip,
+                hardware: &hardware,
+                camera,
+                mailbox: &mailbox,
+                figures: &figures,
+            })
             .map(|player| scope.spawn(|| player.play(&stop)))
             .collect();
-        while started.elapsed() < Duration::from_secs(args.seconds) && !cameras.iter().any(|c| c.is_finished()) {
+        while started.elapsed() < Duration::from_secs(args.seconds)
+            && !cameras.iter().any(|c| c.is_finished())
+        {
             std::thread::sleep(Duration::from_millis(100));
         }
         stop.store(true, Relaxed);

@@ -22,7 +22,10 @@ pub fn all(path: &Path) -> Vec<Check> {
     let config = match Config::load(path) {
         Ok(config) => config,
         Err(error) => {
-            return vec![clock(), broken(CONFIG, error, "按提示改正配置文件", "mend the configuration as it says")];
+            return vec![
+                clock(),
+                broken(CONFIG, error, "按提示改正配置文件", "mend the configuration as it says"),
+            ];
         }
     };
     let mut checks = vec![clock(), ok(CONFIG, &path.display().to_string()), key(&config), disk(&config)];
@@ -63,7 +66,12 @@ fn broken(subject: Subject, error: impl std::fmt::Display, zh: &str, en: &str) -
 fn clock() -> Check {
     let now = crate::alerts::now();
     if now.unix_ms() < EARLIEST_MS {
-        return broken(CLOCK, now, "设置时间或启用 NTP：timedatectl set-ntp true", "set the time or enable NTP: timedatectl set-ntp true");
+        return broken(
+            CLOCK,
+            now,
+            "设置时间或启用 NTP：timedatectl set-ntp true",
+            "set the time or enable NTP: timedatectl set-ntp true",
+        );
     }
     ok(CLOCK, &now.to_string())
 }
@@ -152,14 +160,18 @@ fn models(config: &Config) -> Vec<Check> {
     let store = Store::locate(config.models.folder.clone(), None);
     let engine = match Engine::start(EngineConfig::new(&store, 1)) {
         Ok(engine) => engine,
-        Err(error) => return vec![broken(MODELS, error, "运行 make setup 准备模型", "prepare the models: make setup")],
+        Err(error) => {
+            return vec![broken(MODELS, error, "运行 make setup 准备模型", "prepare the models: make setup")];
+        }
     };
     let mut names = vec![config.models.faces.clone()];
     let mut checks = Vec::new();
     for camera in &config.cameras {
         match Pipeline::load(config.pipeline_of(camera)) {
             Ok(pipeline) => names.push(pipeline.detector().card.clone()),
-            Err(error) => checks.push(broken(PIPELINE, error, "按提示改正方案文件", "mend the pipeline as it says")),
+            Err(error) => {
+                checks.push(broken(PIPELINE, error, "按提示改正方案文件", "mend the pipeline as it says"))
+            }
         }
     }
     names.sort();
@@ -167,7 +179,9 @@ fn models(config: &Config) -> Vec<Check> {
     for name in names {
         checks.push(match store.card(&name).and_then(|card| Model::open(&engine, &card)) {
             Ok(_) => ok(MODELS, &name),
-            Err(error) => broken(MODELS, error, "运行 make setup 重新准备模型", "prepare the models again: make setup"),
+            Err(error) => {
+                broken(MODELS, error, "运行 make setup 重新准备模型", "prepare the models again: make setup")
+            }
         });
     }
     checks

@@ -79,7 +79,9 @@ impl Annotation {
         self.pipeline.set_state(gst::State::Null)?;
         match end.as_ref().map(|message| message.view()) {
             Some(gst::MessageView::Eos(_)) => Ok(()),
-            Some(gst::MessageView::Error(error)) => anyhow::bail!("the annotated clip can't be written: {}", error.error()),
+            Some(gst::MessageView::Error(error)) => {
+                anyhow::bail!("the annotated clip can't be written: {}", error.error())
+            }
             _ => anyhow::bail!("the annotated clip was not completed in time"),
         }
     }

@@ -17,7 +17,8 @@ struct Output(Option<BufWriter<File>>);
 
 impl Output {
     fn create(path: Option<&Path>) -> anyhow::Result<Self> {
-        let open = |path: &Path| File::create(path).with_context(|| format!("cannot write {}", path.display()));
+        let open =
+            |path: &Path| File::create(path).with_context(|| format!("cannot write {}", path.display()));
         Ok(Self(path.map(open).transpose()?.map(BufWriter::new)))
     }
 
