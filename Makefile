@@ -39,9 +39,7 @@ check: setup
 	cd central-hub/wall && npm run check
 
 bench: setup build
-	@mkdir -p target/bench
-	"$(TARGET)/debug/edge-agent" bench --clip "$${SIGNALBOX_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/signalbox}/clips/vtest.mp4" \
-	  --cameras 4 --seconds 30 --json | tee target/bench/agent.json
+	@python3 tests/measure/bench.py
 
 clean:
 	cargo clean
