@@ -132,8 +132,10 @@ impl Analysis {
                 return self.figures.failed(camera);
             }
         };
-        let findings = watched.view.step(&frame, &detections).findings;
+        let mut step = watched.view.step(&frame, &detections);
         self.figures.analysed(camera, frame.seen_at.elapsed());
+        step.show_where_they_are();
+        let findings = step.findings;
         if !findings.is_empty() {
             self.send(Event::Findings { camera, frame: Box::new(frame), detections, findings });
         }

@@ -33,6 +33,18 @@ pub struct Step {
     pub findings: Vec<Finding>,
 }
 
+impl Step {
+    /// Moves each finding's box to where its object is in this frame: a finding is settled some frames
+    /// after its condition came true, and its still shows this one.
+    pub fn show_where_they_are(&mut self) {
+        for finding in &mut self.findings {
+            if let Some(track) = self.tracks.iter().find(|track| track.id == finding.track) {
+                finding.bbox = track.bbox;
+            }
+        }
+    }
+}
+
 /// What a scene left out, since it began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SceneCounts {

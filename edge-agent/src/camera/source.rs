@@ -66,6 +66,8 @@ impl Source {
         );
         rtsp.set_property("latency", LATENCY_MS);
         rtsp.set_property("drop-on-latency", true);
+        // A busy camera's reports run ahead of its pictures; `moment` judges whether its clock can be true.
+        rtsp.set_property("max-rtcp-rtp-time-diff", -1_i32);
         rtsp.set_property("tcp-timeout", 5_000_000_u64);
         rtsp.set_property("teardown-timeout", 500_000_000_u64);
         rtsp.set_property("do-retransmission", false);

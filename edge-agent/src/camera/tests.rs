@@ -126,7 +126,10 @@ fn until(
     let mut seen = vec![];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let output = outputs.recv_timeout(left).unwrap_or_else(|_| panic!("never came; seen {seen:?}"));
+        let output = outputs.recv_timeout(left).unwrap_or_else(|_| {
+            let tail = &seen[seen.len().saturating_sub(3)..];
+            panic!("never came; seen {} outputs, at last {tail:?}", seen.len())
+        });
         let found = wanted(&output);
         seen.push(output);
         if found {

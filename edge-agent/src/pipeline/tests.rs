@@ -1,3 +1,5 @@
+//! Pipelines as installers write them, right and wrong.
+
 use super::*;
 
 fn refuse(text: &str) -> String {

@@ -1,8 +1,10 @@
 //! Commands to a simulator over a loopback TCP port: one JSON object a line, one answer a line.
 //!
-//!     {"camera": "east-gate", "do": "resolution", "width": 640, "height": 480}
-//!     {"do": "state"}
-//!     {"do": "shutdown"}
+//! ```json
+//! {"camera": "east-gate", "do": "resolution", "width": 640, "height": 480}
+//! {"do": "state"}
+//! {"do": "shutdown"}
+//! ```
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

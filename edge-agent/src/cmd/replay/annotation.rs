@@ -20,6 +20,8 @@ const QUALITY: u8 = 85;
 /// How long to wait for the file to be completed.
 const FINISH: gst::ClockTime = gst::ClockTime::from_seconds(20);
 
+const FAILED: &str = "the annotated clip can't be written";
+
 /// A file being written.
 pub struct Annotation {
     pipeline: gst::Pipeline,
@@ -34,14 +36,15 @@ impl Annotation {
         gst::init()?;
         // Looked at before the sink is, whose errors come late and name no cause.
         std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-        let source = gst_app::AppSrc::builder().format(gst::Format::Time).block(true).build();
+        let source = gst_app::AppSrc::builder().format(gst::Format::Time).build();
         let mux = gst::ElementFactory::make("avimux").build()?;
         let sink = gst::ElementFactory::make("filesink")
             .property("location", path.to_str().context("the path must be UTF-8")?)
             .build()?;
         let pipeline = gst::Pipeline::new();
         pipeline.add_many([source.upcast_ref(), &mux, &sink])?;
-        gst::Element::link_many([source.upcast_ref(), &mux, &sink])?;
+        source.link_pads(Some("src"), &mux, Some("video_%u"))?;
+        mux.link(&sink)?;
         pipeline.set_state(gst::State::Playing)?;
         Ok(Self { pipeline, source, caps_set: false, marked: Vec::new() })
     }
@@ -68,8 +71,18 @@ impl Annotation {
         let mut buffer = gst::Buffer::from_slice(picture.to_jpeg(QUALITY)?.into_bytes());
         let pts = gst::ClockTime::from_nseconds(frame.media_time.as_nanos() as u64);
         buffer.get_mut().context("the buffer is new")?.set_pts(pts);
-        self.source.push_buffer(buffer).context("the annotated clip can't be written")?;
+        self.check()?;
+        self.source.push_buffer(buffer).context(FAILED)?;
         Ok(())
+    }
+
+    /// An error of the file, such as a full disk.
+    fn check(&self) -> anyhow::Result<()> {
+        let error = self.pipeline.bus().and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
+        match error.as_ref().map(|message| message.view()) {
+            Some(gst::MessageView::Error(error)) => anyhow::bail!("{FAILED}: {}", error.error()),
+            _ => Ok(()),
+        }
     }
 
     pub fn finish(self) -> anyhow::Result<()> {
@@ -80,7 +93,7 @@ impl Annotation {
         match end.as_ref().map(|message| message.view()) {
             Some(gst::MessageView::Eos(_)) => Ok(()),
             Some(gst::MessageView::Error(error)) => {
-                anyhow::bail!("the annotated clip can't be written: {}", error.error())
+                anyhow::bail!("{FAILED}: {}", error.error())
             }
             _ => anyhow::bail!("the annotated clip was not completed in time"),
         }
