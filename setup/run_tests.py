@@ -48,6 +48,7 @@ def main():
     runs = [("cargo", ["cargo", "test", "--workspace", "--no-fail-fast"], ROOT)]
     if (WALL / "package.json").is_file():
         runs.append(("wall", ["npm", "test"], WALL))
+        runs.append(("wall in Chromium", ["npm", "run", "test:browser"], WALL))
     totals = [run(*one) for one in runs]
     passed, failed, skipped = (sum(column) for column in zip(*totals))
     note = f", {skipped} skipped" if skipped else ""

@@ -2,6 +2,7 @@
 
 mod checks;
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -69,21 +70,21 @@ pub struct Check {
 pub fn execute(args: Args) -> anyhow::Result<()> {
     let checks = checks::all(&args.config);
     let worst = checks.iter().map(|c| c.state).max().unwrap_or(State::Ok);
-    if args.json {
-        println!("{}", serde_json::json!({ "state": worst, "checks": checks }));
+    let text = if args.json {
+        format!("{}\n", serde_json::json!({ "state": worst, "checks": checks }))
     } else {
         let language = args.lang.unwrap_or_else(language_of_environment);
-        for check in &checks {
-            print(check, language);
-        }
-    }
+        checks.iter().map(|check| lines(check, language)).collect()
+    };
+    // Whoever reads it may stop reading, as `head` does.
+    let _ = std::io::stdout().write_all(text.as_bytes());
     match checks.iter().filter(|c| c.state == State::Broken).count() {
         0 => Ok(()),
         broken => anyhow::bail!("{broken} of {} checks are broken", checks.len()),
     }
 }
 
-fn print(check: &Check, language: Language) {
+fn lines(check: &Check, language: Language) -> String {
     let state = match (check.state, language) {
         (State::Ok, Language::Zh) => "正常",
         (State::Warning, Language::Zh) => "注意",
@@ -92,10 +93,11 @@ fn print(check: &Check, language: Language) {
         (State::Warning, Language::En) => "warning",
         (State::Broken, Language::En) => "broken ",
     };
-    println!("{state}  {}: {}", check.title.of(language), check.reason.of(language));
+    let mut text = format!("{state}  {}: {}\n", check.title.of(language), check.reason.of(language));
     if let Some(cure) = &check.cure {
-        println!("         -> {}", cure.of(language));
+        text += &format!("         -> {}\n", cure.of(language));
     }
+    text
 }
 
 fn language_of_environment() -> Language {

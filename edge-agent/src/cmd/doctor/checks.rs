@@ -29,8 +29,14 @@ pub fn all(path: &Path) -> Vec<Check> {
         }
     };
     let mut checks = vec![clock(), ok(CONFIG, &path.display().to_string()), key(&config), disk(&config)];
-    checks.push(reach(HUB_MQTT, &config.hub.mqtt));
-    checks.push(reach(HUB_HTTP, config.hub.http.trim_start_matches("http://").trim_end_matches('/')));
+    let http = config.hub.http.trim_start_matches("http://");
+    let http = http.split('/').next().unwrap_or(http);
+    let http = if http.contains(':') { http.to_owned() } else { format!("{http}:80") };
+    for (subject, address) in [(HUB_MQTT, &config.hub.mqtt), (HUB_HTTP, &http)] {
+        let cure =
+            ("检查中心是否运行、网络和防火墙", "check that the hub runs, the network and the firewall");
+        checks.push(reach(subject, address, cure));
+    }
     checks.extend(decoder(&config));
     checks.extend(models(&config));
     checks.extend(config.cameras.iter().map(camera));
@@ -127,20 +133,15 @@ fn free_bytes(folder: &Path) -> u64 {
     stat.f_bavail.saturating_mul(stat.f_frsize)
 }
 
-fn reach(subject: Subject, address: &str) -> Check {
-    let address = if address.contains(':') { address.to_owned() } else { format!("{address}:80") };
+/// Whether a TCP connection to `host:port` can be made.
+fn reach(subject: Subject, address: &str, cure: (&str, &str)) -> Check {
     let connected = address
         .to_socket_addrs()
         .and_then(|mut all| all.next().ok_or_else(|| std::io::Error::other("no such host")))
         .and_then(|to| TcpStream::connect_timeout(&to, CONNECT));
     match connected {
-        Ok(_) => ok(subject, &address),
-        Err(error) => broken(
-            subject,
-            format!("{address}: {error}"),
-            "检查中心是否运行、网络和防火墙",
-            "check that the hub runs, the network and the firewall",
-        ),
+        Ok(_) => ok(subject, address),
+        Err(error) => broken(subject, format!("{address}: {error}"), cure.0, cure.1),
     }
 }
 
@@ -191,7 +192,10 @@ fn camera(camera: &crate::camera::CameraConfig) -> Check {
     let title = if camera.name.is_empty() { camera.id.as_str() } else { &camera.name };
     let mut result = match camera.credentials() {
         Err(error) => broken(CAMERA, error, "改正密码文件", "mend the password file"),
-        Ok(_) => reach(CAMERA, &address(camera.url.as_str())),
+        Ok(_) => {
+            let cure = ("检查摄像机的电源、网线和网址", "check the camera's power, its cable and the url");
+            reach(CAMERA, &address(camera.url.as_str()), cure)
+        }
     };
     result.title = Text::new(format!("摄像机 {title}"), format!("Camera {title}"));
     result
