@@ -186,3 +186,62 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../edge-agent.example.toml");
+
+    /// The example with one text replaced by another.
+    fn load(from: &str, to: &str) -> Result<Config, ConfigError> {
+        assert!(EXAMPLE.contains(from), "the example has no `{from}`");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.toml");
+        std::fs::write(&path, EXAMPLE.replace(from, to)).unwrap();
+        Config::load(&path)
+    }
+
+    #[test]
+    fn the_example_holds_the_defaults_and_its_paths_are_beside_it() {
+        let config = load("box-1.key", "keys/box-1.key").unwrap();
+        assert!(config.hub.key_file.is_absolute() && config.hub.key_file.ends_with("keys/box-1.key"));
+        assert_eq!(config.hub.broker(), ("127.0.0.1".to_owned(), 1883));
+        assert!(config.pipeline_of(&config.cameras[0]).ends_with("pipelines/default.toml"));
+        let (spool, stills) = (SpoolSection::default(), StillsSection::default());
+        assert_eq!((config.spool.cap, config.spool.ballast), (spool.cap, spool.ballast));
+        assert_eq!(
+            (config.stills.quality, config.stills.cover_persons),
+            (stills.quality, stills.cover_persons)
+        );
+        assert_eq!(config.models.faces, ModelsSection::default().faces);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_the_cure() {
+        for (from, to, said) in [
+            ("mqtt = ", "mqqt = ", "did you mean `mqtt`?"),
+            ("127.0.0.1:1883", "127.0.0.1", "hub.mqtt is `127.0.0.1`: write it like"),
+            ("127.0.0.1:1883", "127.0.0.1:99999", "write it like"),
+            ("http://127", "ftp://127", "hub.http is `ftp://127.0.0.1:8080`"),
+            ("quality = 80", "quality = 0", "use 1 to 100"),
+            ("\"1GiB\"", "\"1GB\"", "write a whole number and a unit"),
+            ("rtsp://192", "rtsp://guard:secret@192", "take user and password out of the url"),
+            ("pipeline = ", "# pipeline = ", "camera `gate` has no pipeline"),
+            ("id = \"gate\"", "id = \"東門\"", "is no camera id"),
+        ] {
+            let error = load(from, to).unwrap_err().to_string();
+            assert!(error.contains(said), "{from} -> {to}: {error}");
+            assert!(error.contains("agent.toml") && !error.contains("secret@"), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_cameras_of_one_id_and_none_at_all_are_refused() {
+        let camera = &EXAMPLE[EXAMPLE.find("[[camera]]").unwrap()..];
+        let twice = load(camera, &format!("{camera}\n{camera}")).unwrap_err().to_string();
+        assert!(twice.contains("two cameras have the id `gate`"), "{twice}");
+        let none = load(camera, "").unwrap_err().to_string();
+        assert!(none.contains("no camera"), "{none}");
+    }
+}
