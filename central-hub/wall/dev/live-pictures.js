@@ -12,11 +12,13 @@ if (!link || !folder) {
 const WAIT = 60_000
 const browser = await chromium.launch(CHROMIUM)
 const page = await browser.newPage({ viewport: { width: 1600, height: 900 } })
+const live = () => page.locator('.link[data-link=live]').waitFor({ timeout: WAIT })
 await page.goto(link)
+await live()
 for (const [query, name] of [['zh', 'zh-CN'], ['en', 'en']]) {
   await page.goto(`${new URL(link).origin}/?lang=${query}`)
-  await page.locator('.link[data-link=live]').waitFor({ timeout: WAIT })
-  await page.locator('.still img[data-ready=true]').nth(4).waitFor({ timeout: WAIT })
+  await live()
+  await page.locator('.large > .still img[data-ready=true]').waitFor({ timeout: WAIT })
   await page.screenshot({ path: join(folder, `wall.${name}.png`) })
 }
 await browser.close()
