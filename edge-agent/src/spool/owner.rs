@@ -335,6 +335,7 @@ impl Owner {
                     let _ = fs::remove_file(self.config.folder.join("ballast"));
                 }
             }
+            self.burn(drafts.len() as u64);
             self.durable = false;
             self.retry_at = Instant::now() + RETRY;
         }
@@ -349,7 +350,26 @@ impl Owner {
         })
     }
 
+    /// Numbers of records that may lie on disk in part, and went elsewhere: not used again.
+    fn burn(&mut self, count: u64) {
+        let book = &mut self.books[self.current as usize];
+        book.given_up.insert(book.last + 1, book.last + count);
+        book.last += count;
+    }
+
+    /// Numbers and stores; where that fails, nothing of it stays behind.
     fn append_in(&mut self, at: u32, drafts: &[Draft]) -> Result<Vec<Record>, Failure> {
+        let stored = self.try_append_in(at, drafts);
+        if stored.is_err() {
+            let book = &self.books[at as usize];
+            for (seq, _) in (book.last + 1..).zip(drafts).filter(|(_, d)| d.still.is_some()) {
+                let _ = fs::remove_file(self.still_path(&book.epoch, seq));
+            }
+        }
+        stored
+    }
+
+    fn try_append_in(&mut self, at: u32, drafts: &[Draft]) -> Result<Vec<Record>, Failure> {
         let book = &self.books[at as usize];
         let (epoch, volatile, first) = (book.epoch.clone(), book.volatile, book.last + 1);
         let (mut records, mut payloads) = (Vec::new(), Vec::new());
@@ -660,6 +680,10 @@ impl Owner {
             tracing::error!("a gap could not be stored; it is only in this log");
         }
         self.wake();
+    }
+
+    fn still_path(&self, epoch: &Epoch, seq: u64) -> std::path::PathBuf {
+        self.config.folder.join("outbox").join(format!("{epoch}-{seq}.jpg"))
     }
 
     fn store_still(&mut self, epoch: &Epoch, seq: u64, jpeg: &[u8], volatile: bool) -> Still {

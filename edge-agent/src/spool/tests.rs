@@ -189,3 +189,25 @@ fn a_still_is_stored_before_its_record_and_an_orphan_is_removed() {
     assert!(still.exists() && !orphan.exists());
     spool.close();
 }
+
+#[test]
+fn a_still_of_a_record_that_no_disk_took_cannot_land_on_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    let stored = spool.append(vec![event(1)]).unwrap().remove(0);
+    let (segments, away) = (dir.path().join("segments"), dir.path().join("away"));
+    std::fs::rename(&segments, &away).unwrap();
+    // The file for `high` cannot be made now; the outbox still can be written.
+    let record = spool.append(vec![raised(Severity::High, Some(vec![1, 2, 3]))]).unwrap().remove(0);
+    assert!(record.not_durable && record.epoch != stored.epoch);
+    let Body::Raised(alert) = &record.body else { panic!("{record:?}") };
+    assert_eq!(alert.still, Still::None { reason: "no_space".into() });
+    assert_eq!(std::fs::read_dir(spool.outbox()).unwrap().count(), 0);
+    std::fs::rename(&away, &segments).unwrap();
+    spool.close();
+    let (spool, report) = Spool::open(config(dir.path())).unwrap();
+    assert_eq!(report.lost_records, 0);
+    let next = spool.append(vec![raised(Severity::High, None)]).unwrap().remove(0);
+    assert_eq!((next.epoch, next.seq), (stored.epoch, 3), "number 2 may lie on disk in part");
+    spool.close();
+}
