@@ -64,6 +64,8 @@ pub enum SpoolError {
     Config(&'static str),
     #[error("spool: record of {bytes} bytes is too large for a message: shorten its texts")]
     TooLarge { bytes: usize },
+    #[error("spool: cannot write a record: {0}")]
+    Disk(#[source] std::io::Error),
     #[error("spool: it was closed")]
     Closed,
     #[error("spool: cannot write a record as JSON: {0}")]
@@ -104,7 +106,7 @@ enum Request {
     Take { window: usize, max_bytes: usize, reply: SyncSender<Option<Batch>> },
     Acknowledge(Ack),
     Link(bool),
-    StillGivenUp { epoch: Epoch, seq: u64, reason: String },
+    StillGivenUp { epoch: Epoch, seq: u64, reason: String, reply: SyncSender<Result<(), SpoolError>> },
     Figures(SyncSender<SpoolFigures>),
     Close,
 }
@@ -165,10 +167,11 @@ impl SpoolHandle {
         self.requests.send(Request::Link(connected)).map_err(|_| SpoolError::Closed)
     }
 
-    /// A still will never be sent: an `updated` record says so.
+    /// A still will never be sent: returns once an `updated` record that says so is stored. Its file
+    /// is the caller's to remove, after that.
     pub fn still_given_up(&self, epoch: Epoch, seq: u64, reason: &str) -> Result<(), SpoolError> {
-        let request = Request::StillGivenUp { epoch, seq, reason: reason.to_owned() };
-        self.requests.send(request).map_err(|_| SpoolError::Closed)
+        let (reply, answer) = sync_channel(1);
+        self.ask(Request::StillGivenUp { epoch, seq, reason: reason.to_owned(), reply }, &answer)?
     }
 
     pub fn figures(&self) -> Result<SpoolFigures, SpoolError> {

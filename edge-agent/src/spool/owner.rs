@@ -144,7 +144,9 @@ impl Owner {
                 Ok(Request::Acknowledge(ack)) => self.acknowledge(&ack),
                 Ok(Request::Link(true)) => self.queue.connect(),
                 Ok(Request::Link(false)) => self.queue.disconnect(),
-                Ok(Request::StillGivenUp { epoch, seq, reason }) => self.still_given_up(&epoch, seq, reason),
+                Ok(Request::StillGivenUp { epoch, seq, reason, reply }) => {
+                    let _ = reply.send(self.still_given_up(&epoch, seq, reason));
+                }
                 Ok(Request::Figures(reply)) => {
                     let _ = reply.send(self.figures());
                 }
@@ -344,10 +346,7 @@ impl Owner {
             None => self.book(&mint(), true),
         };
         self.volatile = Some(book);
-        self.append_in(book, &drafts).map_err(|failure| match failure {
-            Failure::Refused(error) => error,
-            Failure::Disk(_) => SpoolError::Closed,
-        })
+        Ok(self.append_in(book, &drafts)?)
     }
 
     /// Numbers of records that may lie on disk in part, and went elsewhere: not used again.
@@ -660,10 +659,12 @@ impl Owner {
             self.books[epoch as usize].given_up.insert(first, last);
         }
         let gap = Gap { count, first_seq: first, last_seq: last, class, cause: cause.to_owned() };
-        self.report(epoch, Body::Gap(gap));
+        if let Err(error) = self.report(epoch, Body::Gap(gap)) {
+            tracing::error!(%error, "a gap could not be stored; it is only in this log");
+        }
     }
 
-    fn report(&mut self, epoch: u32, body: Body) {
+    fn report(&mut self, epoch: u32, body: Body) -> Result<(), SpoolError> {
         let at = Timestamp::from_unix_ms(now_ms());
         let draft =
             Draft { at, time_source: protocol::TimeSource::Agent, uncertainty_ms: None, body, still: None };
@@ -676,10 +677,8 @@ impl Owner {
         if other {
             self.open = [None, None, None, None];
         }
-        if stored.is_err() {
-            tracing::error!("a gap could not be stored; it is only in this log");
-        }
         self.wake();
+        stored.map(drop).map_err(SpoolError::from)
     }
 
     fn still_path(&self, epoch: &Epoch, seq: u64) -> std::path::PathBuf {
@@ -706,10 +705,12 @@ impl Owner {
         }
     }
 
-    fn still_given_up(&mut self, epoch: &Epoch, seq: u64, reason: String) {
+    fn still_given_up(&mut self, epoch: &Epoch, seq: u64, reason: String) -> Result<(), SpoolError> {
+        // Of a record that nobody knows, nobody waits for the picture.
+        let Some(at) = self.books.iter().position(|b| b.epoch == *epoch) else { return Ok(()) };
+        self.report(at as u32, Body::Updated(Updated { of_seq: seq, still: Some(Still::None { reason }) }))?;
         self.stills_given_up += 1;
-        let Some(at) = self.books.iter().position(|b| b.epoch == *epoch) else { return };
-        self.report(at as u32, Body::Updated(Updated { of_seq: seq, still: Some(Still::None { reason }) }));
+        Ok(())
     }
 
     fn keep_ballast(&self) {
@@ -749,4 +750,13 @@ impl Owner {
 enum Failure {
     Refused(SpoolError),
     Disk(std::io::Error),
+}
+
+impl From<Failure> for SpoolError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(error) => error,
+            Failure::Disk(error) => Self::Disk(error),
+        }
+    }
 }
