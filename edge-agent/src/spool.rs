@@ -97,6 +97,9 @@ pub struct SpoolFigures {
     pub durable: bool,
 }
 
+/// The least that a message must be able to hold: a `gap` fits in any case.
+pub const LEAST_MESSAGE: usize = 1024;
+
 /// A message's records, each as the JSON that was stored.
 pub type Batch = Vec<Vec<u8>>;
 
@@ -152,7 +155,9 @@ impl SpoolHandle {
         self.ask(Request::Append(drafts, reply), &answer)?
     }
 
-    /// The next message's records, or nothing now. See [`edge_core::spool::Queue::next`].
+    /// The next message's records, or nothing now. See [`edge_core::spool::Queue::next`]. A record
+    /// that no message of `max_bytes` holds is given up, which a `gap` reports; with less than
+    /// [`LEAST_MESSAGE`] nothing goes.
     pub fn take(&self, window: usize, max_bytes: usize) -> Result<Option<Batch>, SpoolError> {
         let (reply, answer) = sync_channel(1);
         self.ask(Request::Take { window, max_bytes, reply }, &answer)

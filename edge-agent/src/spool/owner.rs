@@ -5,13 +5,13 @@ use std::fs;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use edge_core::spool::{Key, Limits, Queue, Ranges, SegmentFigures, Why, give_up};
+use edge_core::spool::{ENVELOPE_BYTES, Key, Limits, Queue, Ranges, SegmentFigures, Why, give_up};
 use protocol::{Ack, Body, Epoch, Gap, Record, Severity, Still, Timestamp, Updated};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::disk::{self, Open, SegmentId};
-use super::{Batch, Draft, OpenReport, Request, SpoolConfig, SpoolError, SpoolFigures, frame};
+use super::{Batch, Draft, LEAST_MESSAGE, OpenReport, Request, SpoolConfig, SpoolError, SpoolFigures, frame};
 
 const SETTLE: u8 = 3;
 /// Without a disk, records live here; the oldest of the lowest class goes first.
@@ -513,8 +513,20 @@ impl Owner {
     }
 
     fn take(&mut self, window: usize, max_bytes: usize) -> Option<Batch> {
+        if max_bytes < LEAST_MESSAGE {
+            return None;
+        }
         loop {
             let keys = self.queue.next(self.started.elapsed(), window, max_bytes)?;
+            // The queue hands a record that is larger than any message out alone.
+            if let [key] = keys[..]
+                && let Some(entry) = self.entries.get(&key)
+                && entry.length as usize + ENVELOPE_BYTES > max_bytes
+            {
+                tracing::error!(bytes = entry.length, max_bytes, "record is larger than the broker takes");
+                self.give_up_records(&[key], "too_large");
+                continue;
+            }
             let mut batch = Batch::new();
             for key in keys {
                 match self.read(key) {

@@ -211,3 +211,22 @@ fn a_still_of_a_record_that_no_disk_took_cannot_land_on_another() {
     assert_eq!((next.epoch, next.seq), (stored.epoch, 3), "number 2 may lie on disk in part");
     spool.close();
 }
+
+#[test]
+fn a_record_larger_than_the_broker_takes_is_given_up_and_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(SpoolConfig { segment: 8192, ..config(dir.path()) }).unwrap();
+    let mut large = event(1);
+    let event_text = AgentEvent { event: "x".into(), camera: None, reason: Some("y".repeat(3000)) };
+    large.body = Body::AgentEvent(event_text);
+    spool.append(vec![large, event(2)]).unwrap();
+    assert_eq!(spool.take(1, LEAST_MESSAGE - 1).unwrap(), None);
+    // The one slot of the window is free again at once.
+    let sent = spool.take(1, 2000).unwrap().unwrap();
+    let sent: Vec<Record> = sent.iter().map(|r| serde_json::from_slice(r).unwrap()).collect();
+    assert_eq!(sent.iter().map(|r| r.seq).collect::<Vec<_>>(), [2, 3]);
+    let Body::Gap(gap) = &sent[1].body else { panic!("{sent:?}") };
+    assert_eq!((gap.count, gap.first_seq, gap.last_seq, gap.cause.as_str()), (1, 1, 1, "too_large"));
+    assert_eq!(spool.figures().unwrap().given_up, [0, 1, 0]);
+    spool.close();
+}

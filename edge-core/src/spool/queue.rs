@@ -33,7 +33,7 @@ pub struct Queue {
 }
 
 /// What an `alert` message costs around its records, generously.
-const ENVELOPE_BYTES: usize = 64;
+pub const ENVELOPE_BYTES: usize = 64;
 
 impl Queue {
     /// A record was stored and waits to be sent.
