@@ -1,0 +1,192 @@
+//! Numbers records and writes them, on disk or, without one, in memory.
+
+use std::fs;
+
+use super::*;
+
+impl Owner {
+    fn class(&self, book: u32, body: &Body) -> u8 {
+        match body {
+            Body::Raised(r) => r.severity as u8,
+            Body::Updated(Updated { of_seq, .. }) | Body::Ended { of_seq } => {
+                self.entries.get(&Key { epoch: book, seq: *of_seq }).map_or(1, |e| e.class)
+            }
+            Body::AgentEvent(_) => 1,
+            Body::Gap(_) => 2,
+        }
+    }
+
+    pub(super) fn append(&mut self, drafts: Vec<Draft>) -> Result<Vec<Record>, SpoolError> {
+        if !self.durable && Instant::now() >= self.retry_at {
+            self.durable = self.save_settled(true).is_ok();
+            self.retry_at = Instant::now() + RETRY;
+        }
+        if self.durable {
+            self.volatile = None;
+            // A failed file was dropped; the second turn writes the same records to new ones, the
+            // third after the ballast was let go.
+            for turn in 0..3 {
+                match self.append_in(self.current, &drafts) {
+                    Err(Failure::Refused(error)) => return Err(error),
+                    Ok(records) => return Ok(records),
+                    Err(Failure::Disk(error)) => tracing::error!(%error, "spool cannot write"),
+                }
+                if turn == 1 {
+                    let _ = fs::remove_file(self.config.folder.join("ballast"));
+                }
+            }
+            self.burn(drafts.len() as u64);
+            self.durable = false;
+            self.retry_at = Instant::now() + RETRY;
+        }
+        let book = match self.volatile {
+            Some(book) => book,
+            None => self.book(&mint(), true),
+        };
+        self.volatile = Some(book);
+        Ok(self.append_in(book, &drafts)?)
+    }
+
+    /// Numbers of records that may lie on disk in part, and went elsewhere: not used again.
+    fn burn(&mut self, count: u64) {
+        let book = &mut self.books[self.current as usize];
+        book.given_up.insert(book.last + 1, book.last + count);
+        book.last += count;
+    }
+
+    /// Numbers and stores; where that fails, nothing of it stays behind.
+    pub(super) fn append_in(&mut self, at: u32, drafts: &[Draft]) -> Result<Vec<Record>, Failure> {
+        let stored = self.try_append_in(at, drafts);
+        if stored.is_err() {
+            let book = &self.books[at as usize];
+            for (seq, _) in (book.last + 1..).zip(drafts).filter(|(_, d)| d.still.is_some()) {
+                let _ = fs::remove_file(self.still_path(&book.epoch, seq));
+            }
+        }
+        stored
+    }
+
+    fn try_append_in(&mut self, at: u32, drafts: &[Draft]) -> Result<Vec<Record>, Failure> {
+        let book = &self.books[at as usize];
+        let (epoch, volatile, first) = (book.epoch.clone(), book.volatile, book.last + 1);
+        let (mut records, mut payloads) = (Vec::new(), Vec::new());
+        for (seq, draft) in (first..).zip(drafts) {
+            let mut body = draft.body.clone();
+            if let (Body::Raised(raised), Some(jpeg)) = (&mut body, &draft.still) {
+                raised.still = self.store_still(&epoch, seq, jpeg, volatile);
+            }
+            let record = Record {
+                epoch: epoch.clone(),
+                seq,
+                at: draft.at,
+                time_source: draft.time_source,
+                uncertainty_ms: draft.uncertainty_ms,
+                not_durable: volatile,
+                body,
+            };
+            let payload = serde_json::to_vec(&record).map_err(|e| Failure::Refused(e.into()))?;
+            if payload.len() > frame::MAX_PAYLOAD - 64 {
+                return Err(Failure::Refused(SpoolError::TooLarge { bytes: payload.len() }));
+            }
+            payloads.push((self.class(at, &record.body), payload));
+            records.push(record);
+        }
+        let places = if volatile { None } else { Some(self.write(at, first, &records, &payloads)?) };
+        for (n, (record, (class, payload))) in records.iter().zip(payloads).enumerate() {
+            let key = Key { epoch: at, seq: record.seq };
+            let length = payload.len() as u32;
+            let place = match &places {
+                Some(places) => Place::Disk(places[n].0, places[n].1),
+                None => {
+                    self.memory_bytes += u64::from(length);
+                    Place::Memory(payload)
+                }
+            };
+            self.entries.insert(key, Entry { class, length, place });
+            self.queue.push(key, length);
+        }
+        self.books[at as usize].last += records.len() as u64;
+        Ok(records)
+    }
+
+    /// One write and one `fdatasync` a class.
+    fn write(
+        &mut self,
+        at: u32,
+        first: u64,
+        records: &[Record],
+        payloads: &[(u8, Vec<u8>)],
+    ) -> Result<Vec<(SegmentId, u64)>, Failure> {
+        let mut places = vec![(SegmentId { number: 0, class: 0 }, 0); records.len()];
+        for class in 0..3u8 {
+            let (mut bytes, mut mine) = (Vec::new(), Vec::new());
+            for (n, (_, payload)) in payloads.iter().enumerate().filter(|(_, (c, _))| *c == class) {
+                mine.push((n, bytes.len() as u64));
+                let stored = now_ms();
+                frame::encode(&mut bytes, frame::KIND_RECORD, class, first + n as u64, stored, payload);
+            }
+            if mine.is_empty() {
+                continue;
+            }
+            let (id, offset) = self.write_class(class, at, first, &bytes, true).map_err(Failure::Disk)?;
+            let segment = self.segments.entry(id).or_insert(Segment { bytes: 0, newest_ms: 0, keys: vec![] });
+            segment.newest_ms = now_ms();
+            for (n, inside) in mine {
+                places[n] = (id, offset + inside);
+                segment.keys.push(Key { epoch: at, seq: first + n as u64 });
+            }
+        }
+        Ok(places)
+    }
+
+    pub(super) fn write_class(
+        &mut self,
+        class: u8,
+        at: u32,
+        first: u64,
+        bytes: &[u8],
+        sync: bool,
+    ) -> std::io::Result<(SegmentId, u64)> {
+        let slot = usize::from(class);
+        if self.open[slot].as_ref().is_some_and(|o| o.bytes + bytes.len() as u64 > self.config.segment) {
+            self.open[slot] = None;
+        }
+        let mut open = match self.open[slot].take() {
+            Some(open) => open,
+            None => {
+                let id = SegmentId { number: self.next_segment, class };
+                self.next_segment += 1;
+                let mut open = Open::create(&self.config.folder, id)?;
+                let mut header = Vec::new();
+                let payload =
+                    serde_json::json!({ "format": 1, "epoch": self.books[at as usize].epoch }).to_string();
+                frame::encode(&mut header, frame::KIND_HEADER, class, first, now_ms(), payload.as_bytes());
+                self.segments.insert(id, Segment { bytes: 0, newest_ms: now_ms(), keys: vec![] });
+                open.write(&header, false)?;
+                open
+            }
+        };
+        // On an error `open` is dropped here: that file is never written or synced again.
+        let offset = open.write(bytes, sync)?;
+        let id = open.id;
+        if let Some(segment) = self.segments.get_mut(&id) {
+            segment.bytes = open.bytes;
+        }
+        self.open[slot] = Some(open);
+        Ok((id, offset))
+    }
+}
+
+pub(super) enum Failure {
+    Refused(SpoolError),
+    Disk(std::io::Error),
+}
+
+impl From<Failure> for SpoolError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(error) => error,
+            Failure::Disk(error) => Self::Disk(error),
+        }
+    }
+}
