@@ -7,6 +7,7 @@
 
 mod disk;
 mod frame;
+mod index;
 mod owner;
 #[cfg(test)]
 mod tests;

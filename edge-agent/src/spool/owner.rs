@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::disk::{self, Open, SegmentId};
+use super::index::Index;
 use super::{Batch, Draft, LEAST_MESSAGE, OpenReport, Request, SpoolConfig, SpoolError, SpoolFigures, frame};
 
 const SETTLE: u8 = 3;
@@ -64,6 +65,7 @@ pub struct Owner {
     queue: Queue,
     entries: BTreeMap<Key, Entry>,
     segments: BTreeMap<SegmentId, Segment>,
+    index: Index,
     open: [Option<Open>; 4],
     next_segment: u64,
     memory_bytes: u64,
@@ -107,6 +109,7 @@ impl Owner {
             queue: Queue::default(),
             entries: BTreeMap::new(),
             segments: BTreeMap::new(),
+            index: Index::default(),
             open: [None, None, None, None],
             next_segment: 1,
             memory_bytes: 0,
@@ -150,6 +153,8 @@ impl Owner {
         if let Err(error) = self.save_settled(true) {
             tracing::warn!(%error, "what is settled could not be saved; it will be sent again");
         }
+        let kept = self.books.iter().filter(|b| !b.volatile);
+        self.index.close(&kept.map(|b| (b.epoch.to_string(), b.last)).collect());
     }
 
     fn wake(&self) {

@@ -79,11 +79,7 @@ fn any_flipped_byte_and_any_cut_costs_at_most_the_record_it_hit() {
     let (spool, _) = Spool::open(config(dir.path())).unwrap();
     let records = spool.append((0..6).map(event).collect()).unwrap();
     spool.close();
-    let path = std::fs::read_dir(dir.path().join("segments"))
-        .unwrap()
-        .map(|f| f.unwrap().path())
-        .find(|p| p.to_str().unwrap().contains("medium"))
-        .unwrap();
+    let path = medium(dir.path());
     let whole = std::fs::read(&path).unwrap();
     let name = path.file_name().unwrap();
     let reopen = |bytes: &[u8]| {
@@ -97,16 +93,25 @@ fn any_flipped_byte_and_any_cut_costs_at_most_the_record_it_hit() {
         spool.close();
         (kept, report)
     };
-    for at in 0..whole.len() {
+    let flip = |at: usize| {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x40;
-        let (kept, report) = reopen(&bytes);
+        bytes
+    };
+    for at in 0..whole.len() {
+        let bytes = flip(at);
+        let (frames, damage) = frame::scan(&bytes);
+        assert_eq!((frames.len(), damage.len()), (6, 1), "byte {at}");
+    }
+    // Reopening is slower, so that it sees a part of them.
+    for at in (0..whole.len()).step_by(13) {
+        let (kept, report) = reopen(&flip(at));
         assert!(kept >= 5, "byte {at}: {kept} left");
         assert_eq!(report.damaged, 1, "byte {at}");
         assert!(report.lost_records >= 6 - kept as u64, "byte {at}: {report:?}");
     }
     let (sound, _) = frame::scan(&whole);
-    for cut in (0..whole.len()).step_by(7) {
+    for cut in (0..whole.len()).step_by(29) {
         let (kept, _) = reopen(&whole[..cut]);
         let end = |f: &frame::Frame<'_>| f.offset + frame::HEADER + f.payload.len();
         let expected = sound.iter().filter(|f| f.kind == frame::KIND_RECORD && end(f) <= cut).count();
@@ -229,4 +234,97 @@ fn a_record_larger_than_the_broker_takes_is_given_up_and_reported() {
     assert_eq!((gap.count, gap.first_seq, gap.last_seq, gap.cause.as_str()), (1, 1, 1, "too_large"));
     assert_eq!(spool.figures().unwrap().given_up, [0, 1, 0]);
     spool.close();
+}
+
+/// The one segment file of class `medium`.
+fn medium(folder: &std::path::Path) -> PathBuf {
+    let mut files = std::fs::read_dir(folder.join("segments")).unwrap().map(|f| f.unwrap().path());
+    files.find(|p| p.to_str().unwrap().contains("medium")).unwrap()
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(|e| e.unwrap()) {
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn an_end_cut_off_between_two_frames_is_counted_and_its_numbers_are_not_used_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    let records = spool.append((0..6).map(event).collect()).unwrap();
+    spool.close();
+    let path = medium(dir.path());
+    let bytes = std::fs::read(&path).unwrap();
+    let (frames, _) = frame::scan(&bytes);
+    // The header and 4 of 6 records stay.
+    std::fs::write(&path, &bytes[..frames[5].offset]).unwrap();
+    let (spool, report) = Spool::open(config(dir.path())).unwrap();
+    assert_eq!((report.lost_records, report.damaged), (2, 0));
+    let sent = drain(&spool);
+    assert_eq!(sent[..4], records[..4]);
+    let Body::Gap(gap) = &sent[4].body else { panic!("{sent:?}") };
+    assert_eq!((gap.count, gap.first_seq, gap.last_seq, gap.cause.as_str()), (2, 5, 6, "damage"));
+    assert_eq!(sent[4].seq, 7);
+    spool.close();
+    let (spool, report) = Spool::open(config(dir.path())).unwrap();
+    assert_eq!(report.lost_records, 0, "the loss is reported once");
+    spool.close();
+}
+
+#[test]
+fn after_a_stop_that_was_none_numbers_that_may_have_been_handed_out_are_skipped() {
+    let (dir, image) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    let first = spool.append(vec![event(1)]).unwrap().remove(0);
+    copy(dir.path(), image.path());
+    spool.close();
+    let (spool, report) = Spool::open(config(image.path())).unwrap();
+    assert_eq!(report.lost_records, 0);
+    let next = spool.append(vec![event(2)]).unwrap().remove(0);
+    assert!(next.epoch == first.epoch && next.seq > 60, "{next:?}");
+    spool.close();
+    // A clean stop skips none.
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    assert_eq!(spool.append(vec![event(2)]).unwrap()[0].seq, 2);
+    spool.close();
+}
+
+#[test]
+fn whatever_happens_to_the_index_the_segments_speak() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    let records = spool.append((0..6).map(event).collect()).unwrap();
+    spool.close();
+    let db = std::fs::read(dir.path().join("index.sled/db")).unwrap();
+    let used = db.iter().rposition(|b| *b != 0).unwrap() + 1;
+    let check = |damage: &dyn Fn(&std::path::Path)| {
+        let image = tempfile::tempdir().unwrap();
+        copy(dir.path(), image.path());
+        damage(&image.path().join("index.sled"));
+        let (spool, report) = Spool::open(config(image.path())).unwrap();
+        assert_eq!((report.records, report.lost_records), (6, 0));
+        assert_eq!(drain(&spool), records);
+        assert!(spool.append(vec![event(7)]).unwrap()[0].seq > 6);
+        spool.close();
+    };
+    for at in (0..used).step_by(used / 24 + 1) {
+        check(&|index| {
+            let mut bytes = db.clone();
+            bytes[at] ^= 0x10;
+            std::fs::write(index.join("db"), bytes).unwrap();
+        });
+    }
+    check(&|index| std::fs::write(index.join("db"), &db[..used / 2]).unwrap());
+    check(&|index| std::fs::write(index.join("conf"), b"nonsense").unwrap());
+    check(&|index| std::fs::remove_dir_all(index).unwrap());
+    check(&|index| {
+        std::fs::remove_dir_all(index).unwrap();
+        std::fs::write(index, b"a file").unwrap();
+    });
 }

@@ -67,6 +67,9 @@ impl Owner {
     }
 
     fn try_append_in(&mut self, at: u32, drafts: &[Draft]) -> Result<Vec<Record>, Failure> {
+        if drafts.is_empty() {
+            return Ok(Vec::new());
+        }
         let book = &self.books[at as usize];
         let (epoch, volatile, first) = (book.epoch.clone(), book.volatile, book.last + 1);
         let (mut records, mut payloads) = (Vec::new(), Vec::new());
@@ -91,6 +94,10 @@ impl Owner {
             payloads.push((self.class(at, &record.body), payload));
             records.push(record);
         }
+        let through = first + drafts.len() as u64 - 1;
+        if !volatile {
+            self.index.reserve(&epoch, through);
+        }
         let places = if volatile { None } else { Some(self.write(at, first, &records, &payloads)?) };
         for (n, (record, (class, payload))) in records.iter().zip(payloads).enumerate() {
             let key = Key { epoch: at, seq: record.seq };
@@ -105,7 +112,10 @@ impl Owner {
             self.entries.insert(key, Entry { class, length, place });
             self.queue.push(key, length);
         }
-        self.books[at as usize].last += records.len() as u64;
+        self.books[at as usize].last = through;
+        if !volatile {
+            self.index.handed(&epoch, through);
+        }
         Ok(records)
     }
 

@@ -27,6 +27,8 @@ impl Owner {
         }
         let epoch = newest.unwrap_or_else(mint);
         self.current = self.book(&epoch, false);
+        self.index = Index::open(&self.config.folder);
+        self.continue_after_marks();
         self.enqueue_open();
         self.count_loss(&mut report);
         self.drop_orphans();
@@ -94,6 +96,19 @@ impl Owner {
         let last = book.settled.last().max(book.given_up.last()).unwrap_or(0);
         book.last = book.last.max(last);
         self.hub_epoch = known.hub_epoch.and_then(|e| e.parse().ok()).or(self.hub_epoch.take());
+    }
+
+    /// What the index knows was handed out and lies in no segment is lost, which `count_loss` reports;
+    /// what was only reserved is skipped, since it may have been handed out.
+    fn continue_after_marks(&mut self) {
+        for book in &mut self.books {
+            let mark = self.index.mark(&book.epoch);
+            book.last = book.last.max(mark.handed);
+            if mark.reserved > book.last {
+                book.given_up.insert(book.last + 1, mark.reserved);
+                book.last = mark.reserved;
+            }
+        }
     }
 
     pub(super) fn enqueue_open(&mut self) {

@@ -1,7 +1,5 @@
 //! Pictures on their way: stored before their record, bounded like the records.
 
-use std::fs;
-
 use super::*;
 
 impl Owner {
