@@ -6,7 +6,7 @@ mod recover;
 mod settle;
 mod stills;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -25,6 +25,10 @@ const MEMORY_BYTES: u64 = 16 << 20;
 /// How often a disk that failed is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_secs(1);
+/// How often the age of records is looked at.
+const AGE: Duration = Duration::from_secs(10);
+/// Records that share one sync at most.
+const GROUP: usize = 256;
 
 #[derive(Debug)]
 struct EpochBook {
@@ -51,6 +55,14 @@ struct Segment {
     bytes: u64,
     newest_ms: i64,
     keys: Vec<Key>,
+    /// Records that are neither settled nor given up.
+    open: u64,
+}
+
+impl Segment {
+    fn new(bytes: u64) -> Self {
+        Self { bytes, newest_ms: now_ms(), keys: Vec::new(), open: 0 }
+    }
 }
 
 pub struct Owner {
@@ -68,9 +80,18 @@ pub struct Owner {
     index: Index,
     open: [Option<Open>; 4],
     next_segment: u64,
+    /// Bytes of all segments but settle's.
+    stored_bytes: u64,
+    /// Where a settle file is full.
+    settle_bytes: u64,
     memory_bytes: u64,
+    /// Records without a disk, in the order in which they would be given up.
+    in_memory: BTreeSet<(u8, Key)>,
+    /// At least the bytes of stills that wait: the outbox takes some away.
+    stills_bytes: u64,
     durable: bool,
     retry_at: Instant,
+    age_at: Instant,
     given_up: [u64; 3],
     stills_given_up: u64,
 }
@@ -112,9 +133,14 @@ impl Owner {
             index: Index::default(),
             open: [None, None, None, None],
             next_segment: 1,
+            stored_bytes: 0,
+            settle_bytes: 0,
             memory_bytes: 0,
+            in_memory: BTreeSet::new(),
+            stills_bytes: 0,
             durable: true,
             retry_at: now,
+            age_at: now,
             given_up: [0; 3],
             stills_given_up: 0,
         };
@@ -127,13 +153,11 @@ impl Owner {
     }
 
     pub fn run(mut self, inbox: &Receiver<Request>) {
+        let mut held = None;
         loop {
-            match inbox.recv_timeout(TICK) {
-                Ok(Request::Append(drafts, reply)) => {
-                    let _ = reply.send(self.append(drafts));
-                    self.free();
-                    self.wake();
-                }
+            let request = held.take().map_or_else(|| inbox.recv_timeout(TICK), Ok);
+            match request {
+                Ok(Request::Append(drafts, reply)) => held = self.append_waiting(drafts, reply, inbox),
                 Ok(Request::Take { window, max_bytes, reply }) => {
                     let _ = reply.send(self.take(window, max_bytes));
                 }
@@ -197,6 +221,7 @@ impl Owner {
                     None => {
                         tracing::error!(seq = key.seq, "record cannot be read back");
                         self.queue.remove(&[key]);
+                        self.one_open_less(key);
                         let class = self.entries.remove(&key).and_then(|e| severity(e.class));
                         self.report_gap(key.epoch, key.seq, key.seq, 1, class, "damage");
                     }

@@ -328,3 +328,157 @@ fn whatever_happens_to_the_index_the_segments_speak() {
         std::fs::write(index, b"a file").unwrap();
     });
 }
+
+#[test]
+fn callers_that_wait_share_one_write_and_one_refused_draft_hits_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let (opened, _report) = sync_channel(1);
+    let mut owner = owner::Owner::open(config(dir.path()), watch::channel(0).0, &opened);
+    let (requests, inbox) = sync_channel(QUEUE);
+    let mut large = event(3);
+    large.body = Body::AgentEvent(AgentEvent { event: "y".repeat(200_000), camera: None, reason: None });
+    let mut answers = Vec::new();
+    for drafts in [vec![event(1), event(2)], vec![large], vec![event(4)]] {
+        let (reply, answer) = sync_channel(1);
+        requests.send(Request::Append(drafts, reply)).unwrap();
+        answers.push(answer);
+    }
+    requests.send(Request::Link(true)).unwrap();
+    let Ok(Request::Append(drafts, reply)) = inbox.recv() else { panic!("the first request") };
+    let held = owner.append_waiting(drafts, reply, &inbox);
+    assert!(matches!(held, Some(Request::Link(true))));
+    let mut answers = answers.into_iter().map(|a| a.try_recv().expect("an answer to all that wait"));
+    let seqs = |records: Vec<Record>| records.iter().map(|r| r.seq).collect::<Vec<_>>();
+    assert_eq!(seqs(answers.next().unwrap().unwrap()), [1, 2]);
+    assert!(matches!(answers.next().unwrap(), Err(SpoolError::TooLarge { .. })));
+    assert_eq!(seqs(answers.next().unwrap().unwrap()), [3]);
+}
+
+#[test]
+fn acknowledgements_are_remembered_one_by_one_in_files_that_stay_small() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(SpoolConfig { cap: 1 << 20, ..config(dir.path()) }).unwrap();
+    let records = spool.append((0..400).map(event).collect()).unwrap();
+    let settle_bytes = || {
+        let files = std::fs::read_dir(dir.path().join("segments")).unwrap().map(|f| f.unwrap());
+        let files = files.filter(|f| f.file_name().to_str().unwrap().starts_with("settle"));
+        files.map(|f| f.metadata().unwrap().len()).sum::<u64>()
+    };
+    // Every other one: 200 ranges, which one snapshot an acknowledgement would write 200 times.
+    let mut written = 0;
+    for seq in (1..400).step_by(2) {
+        let before = settle_bytes();
+        let settled = vec![(seq, seq)];
+        spool.acknowledge(Ack { settled, ..ack("h1", &records[0].epoch, 0) }).unwrap();
+        assert_eq!(spool.figures().unwrap().open_records, 400 - seq.div_ceil(2));
+        written += settle_bytes().saturating_sub(before);
+        assert!(settle_bytes() <= 8 << 10);
+    }
+    assert!(written < 100 << 10, "{written} bytes for 200 acknowledgements");
+    // As a power cut would leave it.
+    let image = tempfile::tempdir().unwrap();
+    copy(dir.path(), image.path());
+    spool.close();
+    let (spool, report) = Spool::open(SpoolConfig { cap: 1 << 20, ..config(image.path()) }).unwrap();
+    assert_eq!((report.records, report.lost_records), (400, 0));
+    assert!(drain(&spool).iter().map(|r| r.seq).eq((2..=400).step_by(2)));
+    spool.close();
+}
+
+#[test]
+fn what_is_settled_goes_before_what_is_open_and_a_new_hub_opens_it_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    let mut last = 0;
+    let mut epoch = None;
+    for n in 0..120 {
+        let record = spool.append(vec![raised(Severity::Low, None)]).unwrap().remove(0);
+        last = record.seq;
+        if n % 2 == 0 {
+            spool.acknowledge(ack("h1", &record.epoch, last)).unwrap();
+        }
+        epoch = Some(record.epoch);
+    }
+    // All that went was settled: no gap, and the newest is open.
+    let figures = spool.figures().unwrap();
+    assert_eq!((figures.given_up, figures.open_records, last), ([0; 3], 1, 120));
+    spool.acknowledge(ack("h2", &epoch.unwrap(), 0)).unwrap();
+    let held = spool.figures().unwrap().open_records;
+    assert!(held > 20, "{held} of what is held goes to the new hub");
+    for _ in 0..120 {
+        spool.append(vec![raised(Severity::Low, None)]).unwrap();
+    }
+    let (mut kept, mut reported) = (0, 0);
+    for record in drain(&spool) {
+        match record.body {
+            Body::Gap(gap) => reported += gap.count,
+            _ => kept += 1,
+        }
+    }
+    assert_eq!(kept + reported, held + 120);
+    spool.close();
+}
+
+#[test]
+fn at_their_cap_the_oldest_stills_go_and_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    let mut seqs = Vec::new();
+    for n in 0..6u8 {
+        let record = spool.append(vec![raised(Severity::High, Some(vec![n; 10 << 10]))]).unwrap().remove(0);
+        assert!(matches!(record.body, Body::Raised(Raised { still: Still::Pending, .. })), "{record:?}");
+        seqs.push(record.seq);
+    }
+    let mut left: Vec<u64> = crate::outbox::waiting(spool.outbox()).iter().map(|w| w.seq).collect();
+    left.sort_unstable();
+    let none = Still::None { reason: "given_up".into() };
+    let mut gone: Vec<u64> = Vec::new();
+    for record in drain(&spool) {
+        if let Body::Updated(protocol::Updated { of_seq, still }) = record.body {
+            assert_eq!(still.as_ref(), Some(&none));
+            gone.push(of_seq);
+        }
+    }
+    assert_eq!([gone.clone(), left].concat(), seqs, "each still is either there or reported");
+    assert_eq!(spool.figures().unwrap().stills_given_up, gone.len() as u64);
+    assert!(!gone.is_empty());
+    spool.close();
+}
+
+/// `cargo test -p edge-agent --lib spool::tests::figures_of -- --ignored --nocapture`
+#[test]
+#[ignore = "measures"]
+fn figures_of_a_large_backlog() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(SpoolConfig { ballast: 0, ..SpoolConfig::new(dir.path()) }).unwrap();
+    let rate = |count: u64, since: std::time::Instant| count as f64 / since.elapsed().as_secs_f64();
+    let append = |batches: u64, size: u64| {
+        let since = std::time::Instant::now();
+        (0..batches).for_each(|_| drop(spool.append((0..size).map(event).collect()).unwrap()));
+        rate(batches * size, since)
+    };
+    println!("one at a time: {:.0} records/s", append(1000, 1));
+    println!("batches of 200: {:.0} records/s", append(3000, 200));
+    println!("one at a time behind 600,000: {:.0} records/s", append(1000, 1));
+    let since = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        (0..16).for_each(|_| {
+            scope.spawn(|| (0..500).for_each(|n| drop(spool.append(vec![event(n)]).unwrap())));
+        });
+    });
+    println!("16 callers, one at a time: {:.0} records/s", rate(16 * 500, since));
+    spool.link(true).unwrap();
+    let (since, mut taken) = (std::time::Instant::now(), 0);
+    while taken < 100_000 {
+        let batch = spool.take(64, 128 << 10).unwrap().unwrap();
+        taken += batch.len() as u64;
+        let last: Record = serde_json::from_slice(batch.last().unwrap()).unwrap();
+        spool.acknowledge(ack("h1", &last.epoch, last.seq)).unwrap();
+    }
+    println!("taken and settled: {:.0} records/s", rate(taken, since));
+    let since = std::time::Instant::now();
+    spool.close();
+    let (spool, report) = Spool::open(SpoolConfig { ballast: 0, ..SpoolConfig::new(dir.path()) }).unwrap();
+    println!("opened with {} records in {:?}", report.records, since.elapsed());
+    spool.close();
+}

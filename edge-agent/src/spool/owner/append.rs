@@ -4,6 +4,8 @@ use std::fs;
 
 use super::*;
 
+type Reply = SyncSender<Result<Vec<Record>, SpoolError>>;
+
 impl Owner {
     fn class(&self, book: u32, body: &Body) -> u8 {
         match body {
@@ -16,17 +18,60 @@ impl Owner {
         }
     }
 
-    pub(super) fn append(&mut self, drafts: Vec<Draft>) -> Result<Vec<Record>, SpoolError> {
+    /// Answers this caller and all that wait behind it with one sync a class; returns the first
+    /// other request that was met.
+    pub(in crate::spool) fn append_waiting(
+        &mut self,
+        drafts: Vec<Draft>,
+        reply: Reply,
+        inbox: &Receiver<Request>,
+    ) -> Option<Request> {
+        let mut callers = vec![(drafts.len(), reply)];
+        let (mut drafts, mut other) = (drafts, None);
+        while drafts.len() < GROUP && other.is_none() {
+            match inbox.try_recv() {
+                Ok(Request::Append(more, reply)) => {
+                    callers.push((more.len(), reply));
+                    drafts.extend(more);
+                }
+                Ok(request) => other = Some(request),
+                Err(_) => break,
+            }
+        }
+        match self.append(&drafts) {
+            Ok(records) => {
+                let mut records = records.into_iter();
+                for (count, reply) in callers {
+                    let _ = reply.send(Ok(records.by_ref().take(count).collect()));
+                }
+            }
+            // One caller's draft is no reason to refuse another's.
+            Err(_) => {
+                let mut rest = &drafts[..];
+                for (count, reply) in callers {
+                    let (mine, others) = rest.split_at(count);
+                    rest = others;
+                    let _ = reply.send(self.append(mine));
+                }
+            }
+        }
+        self.free();
+        self.wake();
+        other
+    }
+
+    fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Record>, SpoolError> {
         if !self.durable && Instant::now() >= self.retry_at {
             self.durable = self.save_settled(true).is_ok();
             self.retry_at = Instant::now() + RETRY;
         }
         if self.durable {
             self.volatile = None;
+            self.make_room_for_stills(drafts);
             // A failed file was dropped; the second turn writes the same records to new ones, the
             // third after the ballast was let go.
             for turn in 0..3 {
-                match self.append_in(self.current, &drafts) {
+                match self.append_in(self.current, drafts) {
                     Err(Failure::Refused(error)) => return Err(error),
                     Ok(records) => return Ok(records),
                     Err(Failure::Disk(error)) => tracing::error!(%error, "spool cannot write"),
@@ -44,7 +89,7 @@ impl Owner {
             None => self.book(&mint(), true),
         };
         self.volatile = Some(book);
-        Ok(self.append_in(book, &drafts)?)
+        Ok(self.append_in(book, drafts)?)
     }
 
     /// Numbers of records that may lie on disk in part, and went elsewhere: not used again.
@@ -103,9 +148,17 @@ impl Owner {
             let key = Key { epoch: at, seq: record.seq };
             let length = payload.len() as u32;
             let place = match &places {
-                Some(places) => Place::Disk(places[n].0, places[n].1),
+                Some(places) => {
+                    let (id, offset) = places[n];
+                    if let Some(segment) = self.segments.get_mut(&id) {
+                        segment.open += 1;
+                        segment.keys.push(key);
+                    }
+                    Place::Disk(id, offset)
+                }
                 None => {
                     self.memory_bytes += u64::from(length);
+                    self.in_memory.insert((class, key));
                     Place::Memory(payload)
                 }
             };
@@ -139,11 +192,11 @@ impl Owner {
                 continue;
             }
             let (id, offset) = self.write_class(class, at, first, &bytes, true).map_err(Failure::Disk)?;
-            let segment = self.segments.entry(id).or_insert(Segment { bytes: 0, newest_ms: 0, keys: vec![] });
-            segment.newest_ms = now_ms();
+            if let Some(segment) = self.segments.get_mut(&id) {
+                segment.newest_ms = now_ms();
+            }
             for (n, inside) in mine {
                 places[n] = (id, offset + inside);
-                segment.keys.push(Key { epoch: at, seq: first + n as u64 });
             }
         }
         Ok(places)
@@ -158,7 +211,10 @@ impl Owner {
         sync: bool,
     ) -> std::io::Result<(SegmentId, u64)> {
         let slot = usize::from(class);
-        if self.open[slot].as_ref().is_some_and(|o| o.bytes + bytes.len() as u64 > self.config.segment) {
+        // A settle file begins with a snapshot: `save_settled` says when.
+        if class != SETTLE
+            && self.open[slot].as_ref().is_some_and(|o| o.bytes + bytes.len() as u64 > self.config.segment)
+        {
             self.open[slot] = None;
         }
         let mut open = match self.open[slot].take() {
@@ -171,7 +227,7 @@ impl Owner {
                 let payload =
                     serde_json::json!({ "format": 1, "epoch": self.books[at as usize].epoch }).to_string();
                 frame::encode(&mut header, frame::KIND_HEADER, class, first, now_ms(), payload.as_bytes());
-                self.segments.insert(id, Segment { bytes: 0, newest_ms: now_ms(), keys: vec![] });
+                self.segments.insert(id, Segment::new(0));
                 open.write(&header, false)?;
                 open
             }
@@ -180,6 +236,9 @@ impl Owner {
         let offset = open.write(bytes, sync)?;
         let id = open.id;
         if let Some(segment) = self.segments.get_mut(&id) {
+            if class != SETTLE {
+                self.stored_bytes += open.bytes - segment.bytes;
+            }
             segment.bytes = open.bytes;
         }
         self.open[slot] = Some(open);

@@ -11,8 +11,20 @@ impl Owner {
         Limits { bytes, keep_settled: self.config.keep_settled, keep_open: self.config.keep_open }
     }
 
-    /// Keeps to the caps; everything given up unsettled becomes a `gap`.
+    /// Keeps to the caps. Walks the segments only where something may have to go.
     pub(super) fn free(&mut self) {
+        let now = Instant::now();
+        let writing: u64 = self.open[..usize::from(SETTLE)].iter().flatten().map(|o| o.bytes).sum();
+        if now >= self.age_at || self.stored_bytes.saturating_sub(writing) > self.limits().bytes {
+            self.age_at = now + AGE;
+            self.free_segments();
+        }
+        if self.memory_bytes > MEMORY_BYTES {
+            self.free_memory();
+        }
+    }
+
+    fn free_segments(&mut self) {
         let writing: Vec<SegmentId> = self.open.iter().flatten().map(|o| o.id).collect();
         let figures: Vec<SegmentFigures<SegmentId>> = self
             .segments
@@ -22,36 +34,57 @@ impl Owner {
                 id: *id,
                 class: severity(id.class).unwrap_or(Severity::Low),
                 bytes: s.bytes,
-                open: s.keys.iter().filter(|k| self.queue.is_open(**k)).count() as u64,
+                open: s.open,
                 newest_ms: s.newest_ms,
             })
             .collect();
         let in_use = figures.iter().map(|s| s.bytes).sum();
         let gone = give_up(&figures, in_use, now_ms(), self.limits());
         for (id, why) in &gone {
-            let keys = self.segments.get(id).map(|s| s.keys.clone()).unwrap_or_default();
+            let keys = self.segments.get_mut(id).map(|s| std::mem::take(&mut s.keys)).unwrap_or_default();
             self.give_up_records(&keys, if *why == Why::Age { "age" } else { "cap" });
         }
         // What is settled must be on disk before the segments go, else they would look lost.
         if !gone.is_empty() && self.save_settled(true).is_ok() {
             gone.into_iter().for_each(|(id, _)| self.unlink(id));
         }
-        while self.memory_bytes > MEMORY_BYTES {
-            let in_memory =
-                |(k, e): (&Key, &Entry)| matches!(e.place, Place::Memory(_)).then_some((e.class, *k));
-            let Some((_, key)) = self.entries.iter().filter_map(in_memory).min() else { break };
-            self.give_up_records(&[key], "cap");
+    }
+
+    /// A quarter at a time, so that not each new record costs a gap.
+    fn free_memory(&mut self) {
+        let (mut keys, mut left) = (Vec::new(), self.memory_bytes);
+        for (_, key) in &self.in_memory {
+            if left <= MEMORY_BYTES / 4 * 3 {
+                break;
+            }
+            left -= self.entries.get(key).map_or(0, |e| u64::from(e.length));
+            keys.push(*key);
+        }
+        self.give_up_records(&keys, "cap");
+    }
+
+    /// Counts a record as settled or given up where it lies.
+    pub(super) fn one_open_less(&mut self, key: Key) {
+        if let Some(Entry { place: Place::Disk(id, _), .. }) = self.entries.get(&key)
+            && let Some(segment) = self.segments.get_mut(id)
+        {
+            segment.open = segment.open.saturating_sub(1);
         }
     }
 
     pub(super) fn give_up_records(&mut self, keys: &[Key], cause: &str) {
         let mut open: BTreeMap<(u32, u8), (Ranges, u64)> = BTreeMap::new();
         for key in keys {
+            let is_open = self.queue.is_open(*key);
+            if is_open {
+                self.one_open_less(*key);
+            }
             let Some(entry) = self.entries.remove(key) else { continue };
             if let Place::Memory(_) = entry.place {
                 self.memory_bytes -= u64::from(entry.length);
+                self.in_memory.remove(&(entry.class, *key));
             }
-            if self.queue.is_open(*key) {
+            if is_open {
                 let (ranges, count) = open.entry((key.epoch, entry.class)).or_default();
                 ranges.insert(key.seq, key.seq);
                 *count += 1;
@@ -94,14 +127,18 @@ impl Owner {
         // A segment names one epoch: what is about an older one gets a segment of its own.
         let other = epoch != self.current && !self.books[epoch as usize].volatile;
         if other {
-            self.open = [None, None, None, None];
+            self.close_segments();
         }
         let stored = self.append_in(epoch, std::slice::from_ref(&draft));
         if other {
-            self.open = [None, None, None, None];
+            self.close_segments();
         }
         self.wake();
         stored.map(drop).map_err(SpoolError::from)
+    }
+
+    fn close_segments(&mut self) {
+        self.open[..usize::from(SETTLE)].iter_mut().for_each(|open| *open = None);
     }
 
     pub(super) fn unlink(&mut self, id: SegmentId) {
@@ -111,7 +148,8 @@ impl Owner {
                 tracing::warn!(%error, path = %path.display(), "spool segment cannot be removed");
             }
             _ => {
-                self.segments.remove(&id);
+                let gone = self.segments.remove(&id).filter(|_| id.class != SETTLE);
+                self.stored_bytes -= gone.map_or(0, |s| s.bytes);
             }
         }
     }

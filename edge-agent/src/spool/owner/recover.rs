@@ -32,6 +32,7 @@ impl Owner {
         self.enqueue_open();
         self.count_loss(&mut report);
         self.drop_orphans();
+        self.weigh_stills();
         report.records = self.entries.len() as u64;
         report
     }
@@ -53,7 +54,7 @@ impl Owner {
             .filter(|f| f.kind != frame::KIND_SETTLE)
             .find_map(|f| serde_json::from_slice::<Header>(f.payload).ok())
             .map(|h| h.epoch);
-        let mut segment = Segment { bytes: bytes.len() as u64, newest_ms: now_ms(), keys: Vec::new() };
+        let mut segment = Segment::new(bytes.len() as u64);
         let book = epoch.as_ref().map(|e| self.book(e, false));
         for f in &frames {
             match (f.kind, book) {
@@ -79,6 +80,9 @@ impl Owner {
             let last = &mut self.books[book as usize].last;
             *last += 1 + ((to - from) / (frame::HEADER + 64)) as u64;
         }
+        if id.class != SETTLE {
+            self.stored_bytes += segment.bytes;
+        }
         self.segments.insert(id, segment);
         epoch
     }
@@ -90,7 +94,9 @@ impl Owner {
         let book = &mut self.books[at];
         // Frames lie in order: the newest snapshot replaces what an older one knew, since a new
         // hub makes settled records open again.
-        book.settled = Ranges::default();
+        if !known.add {
+            book.settled = Ranges::default();
+        }
         known.settled.iter().for_each(|&(a, b)| book.settled.insert(a, b));
         known.given_up.iter().for_each(|&(a, b)| book.given_up.insert(a, b));
         let last = book.settled.last().max(book.given_up.last()).unwrap_or(0);
@@ -112,10 +118,17 @@ impl Owner {
     }
 
     pub(super) fn enqueue_open(&mut self) {
+        self.segments.values_mut().for_each(|s| s.open = 0);
         for (key, entry) in &self.entries {
             let book = &self.books[key.epoch as usize];
-            if !book.settled.contains(key.seq) && !book.given_up.contains(key.seq) {
-                self.queue.push_backlog(*key, entry.length);
+            if book.settled.contains(key.seq) || book.given_up.contains(key.seq) {
+                continue;
+            }
+            self.queue.push_backlog(*key, entry.length);
+            if let Place::Disk(id, _) = entry.place
+                && let Some(segment) = self.segments.get_mut(&id)
+            {
+                segment.open += 1;
             }
         }
     }
