@@ -3,7 +3,8 @@
 //! One owner thread named `spool`; a handle is cheap to clone and blocks. `append` returns after
 //! `fdatasync`. Whatever bytes lie in the folder, opening gives a running spool; loss is counted.
 //! Without a writable disk it works on in memory under a volatile epoch. What is sent next is
-//! decided in `edge_core::spool`; sending is `uplink`'s.
+//! decided in `edge_core::spool`; sending is `uplink`'s. Segments hold the data; `index.sled` only
+//! knows how far numbers were handed out, and the spool runs without it.
 
 mod disk;
 mod frame;

@@ -97,11 +97,6 @@ impl Queue {
         Some(keys)
     }
 
-    /// When something is due again without anything else happening.
-    pub fn deadline(&self) -> Option<Duration> {
-        self.flights.iter().map(|f| f.sent + RESEND_AFTER).min()
-    }
-
     /// Settles what `ack` names in `epoch` (rejected counts as settled); returns the records that
     /// this settled now, ascending.
     pub fn acknowledge(&mut self, epoch: u32, ack: &Ack) -> Vec<u64> {

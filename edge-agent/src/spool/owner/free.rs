@@ -41,7 +41,10 @@ impl Owner {
         let in_use = figures.iter().map(|s| s.bytes).sum();
         let gone = give_up(&figures, in_use, now_ms(), self.limits());
         for (id, why) in &gone {
-            let keys = self.segments.get_mut(id).map(|s| std::mem::take(&mut s.keys)).unwrap_or_default();
+            let mut keys = self.segments.get_mut(id).map(|s| std::mem::take(&mut s.keys)).unwrap_or_default();
+            // A record that a failed write left behind here lies elsewhere too.
+            let here = |e: &Entry| matches!(e.place, Place::Disk(at, _) if at == *id);
+            keys.retain(|k| self.entries.get(k).is_some_and(here));
             self.give_up_records(&keys, if *why == Why::Age { "age" } else { "cap" });
         }
         // What is settled must be on disk before the segments go, else they would look lost.

@@ -14,6 +14,7 @@ impl Owner {
                 tracing::error!(%error, folder, "spool folder cannot be made");
             }
         }
+        self.index = Index::open(&self.config.folder);
         let mut newest = None;
         for id in disk::list(&self.config.folder) {
             self.next_segment = self.next_segment.max(id.number.saturating_add(1));
@@ -27,7 +28,6 @@ impl Owner {
         }
         let epoch = newest.unwrap_or_else(mint);
         self.current = self.book(&epoch, false);
-        self.index = Index::open(&self.config.folder);
         self.continue_after_marks();
         self.enqueue_open();
         self.count_loss(&mut report);
@@ -72,10 +72,12 @@ impl Owner {
                 _ => {}
             }
         }
-        // What was torn off the end had numbers; they are not used again.
+        // Without the index nobody knows how many numbers were torn off the end: they are not used
+        // again, at most one for each smallest frame.
         if let (Some(book), Some(&(from, to))) = (book, damage.last())
             && to == bytes.len()
             && id.class != SETTLE
+            && self.index.mark(&self.books[book as usize].epoch).reserved == 0
         {
             let last = &mut self.books[book as usize].last;
             *last += 1 + ((to - from) / (frame::HEADER + 64)) as u64;
@@ -111,6 +113,11 @@ impl Owner {
             let mark = self.index.mark(&book.epoch);
             book.last = book.last.max(mark.handed);
             if mark.reserved > book.last {
+                tracing::info!(
+                    after = book.last,
+                    through = mark.reserved,
+                    "spool was not closed: numbers are skipped"
+                );
                 book.given_up.insert(book.last + 1, mark.reserved);
                 book.last = mark.reserved;
             }
