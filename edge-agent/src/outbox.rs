@@ -1,11 +1,14 @@
 //! Uploads stills to the hub by HTTP, newest first; alerts never wait for it.
 //!
 //! The spool puts `{epoch}-{seq}.jpg` into the folder; an upload that the hub took removes it, one
-//! that it refused for good is reported by an `updated` record.
+//! that it refused for good is reported by an `updated` record before it goes. A still that the hub
+//! does not take now waits by itself and holds up no other; without a hub, all wait.
 
+use std::collections::HashMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use protocol::{AgentId, Epoch};
 use settings::Secret;
@@ -52,10 +55,16 @@ pub struct OutboxConfig {
     pub key: Secret,
 }
 
+#[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Taken,
+    /// The file is no more: whoever removed it said why.
+    Gone,
     Refused(u16),
-    Later(String),
+    /// This still not now.
+    Later(u16),
+    /// Nobody answered: no still now.
+    Offline(String),
 }
 
 /// Starts the thread `outbox`; it ends soon after `cancel` (an upload under way is bounded to 30 s).
@@ -68,7 +77,15 @@ pub fn start(
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Longest pause between two tries of one still, and of any still where nobody answers.
 const LONGEST: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(500);
+
+/// When one still is tried again, and the pause after that.
+struct Retry {
+    at: Instant,
+    pause: Duration,
+}
 
 fn run(config: &OutboxConfig, spool: &SpoolHandle, cancel: &CancellationToken) {
     let agent = ureq::Agent::config_builder()
@@ -77,35 +94,69 @@ fn run(config: &OutboxConfig, spool: &SpoolHandle, cancel: &CancellationToken) {
         .timeout_global(Some(Duration::from_secs(30)))
         .build()
         .new_agent();
-    let mut pause = SECOND;
+    let mut offline = SECOND;
+    let mut retries: HashMap<PathBuf, Retry> = HashMap::new();
     while !cancel.is_cancelled() {
-        let Some(still) = waiting(spool.outbox()).into_iter().next() else {
-            rest(cancel, Duration::from_millis(500));
+        let stills = waiting(spool.outbox());
+        retries.retain(|path, _| stills.iter().any(|s| s.path == *path));
+        let now = Instant::now();
+        let due = stills.into_iter().find(|s| retries.get(&s.path).is_none_or(|r| r.at <= now));
+        let Some(still) = due else {
+            rest(cancel, LOOK);
             continue;
         };
-        match upload(&agent, config, &still) {
-            Outcome::Taken => {
-                let _ = fs::remove_file(&still.path);
-                pause = SECOND;
-            }
-            Outcome::Refused(status) => {
-                tracing::error!(status, seq = still.seq, "hub refused a still for good");
-                let _ = fs::remove_file(&still.path);
-                let _ = spool.still_given_up(still.epoch, still.seq, "given_up");
-            }
-            Outcome::Later(reason) => {
-                tracing::warn!(reason, "still not uploaded; trying again");
-                rest(cancel, pause);
-                pause = (pause * 2).min(LONGEST);
+        let outcome = upload(&agent, config, &still);
+        if let Outcome::Offline(reason) = outcome {
+            tracing::warn!(reason, "still not uploaded; trying again");
+            rest(cancel, offline);
+            offline = (offline * 2).min(LONGEST);
+            continue;
+        }
+        offline = SECOND;
+        if !settle(&outcome, &still, spool) {
+            let retry = retries.entry(still.path).or_insert(Retry { at: now, pause: SECOND });
+            retry.at = now + retry.pause;
+            retry.pause = (retry.pause * 2).min(LONGEST);
+            // Where the hub takes none, its refusals come at this pace however many wait.
+            rest(cancel, LOOK);
+        }
+    }
+}
+
+/// Whether the still is done with.
+fn settle(outcome: &Outcome, still: &Waiting, spool: &SpoolHandle) -> bool {
+    match outcome {
+        Outcome::Taken | Outcome::Gone => {}
+        Outcome::Refused(status) => {
+            tracing::error!(status, seq = still.seq, "hub refused a still for good");
+            if let Err(error) = spool.still_given_up(still.epoch.clone(), still.seq, "given_up") {
+                tracing::warn!(%error, seq = still.seq, "that a still is given up could not be stored");
+                return false;
             }
         }
+        Outcome::Later(status) => {
+            tracing::warn!(status, seq = still.seq, "hub does not take a still now; trying it again");
+            return false;
+        }
+        Outcome::Offline(_) => return false,
+    }
+    match fs::remove_file(&still.path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            tracing::warn!(%error, seq = still.seq, "still cannot be removed");
+            false
+        }
+        _ => true,
     }
 }
 
 fn upload(agent: &ureq::Agent, config: &OutboxConfig, still: &Waiting) -> Outcome {
     let bytes = match fs::read(&still.path) {
         Ok(bytes) => bytes,
-        Err(_) => return Outcome::Refused(0),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Outcome::Gone,
+        Err(error) => {
+            tracing::error!(%error, seq = still.seq, "still cannot be read");
+            return Outcome::Refused(0);
+        }
     };
     let url = format!("{}/api/v1/stills/{}/{}/{}", config.http, config.agent, still.epoch, still.seq);
     let sent = agent
@@ -118,8 +169,8 @@ fn upload(agent: &ureq::Agent, config: &OutboxConfig, still: &Waiting) -> Outcom
     match sent.map(|r| r.status().as_u16()) {
         Ok(200 | 201) => Outcome::Taken,
         Ok(status @ (403 | 409 | 413 | 415 | 422)) => Outcome::Refused(status),
-        Ok(status) => Outcome::Later(format!("hub answered {status}")),
-        Err(error) => Outcome::Later(error.to_string()),
+        Ok(status) => Outcome::Later(status),
+        Err(error) => Outcome::Offline(error.to_string()),
     }
 }
 
@@ -146,12 +197,4 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    #[test]
-    fn base64_as_rfc_4648_writes_it() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
-        {
-            assert_eq!(super::base64(bytes.as_bytes()), text);
-        }
-    }
-}
+mod tests;

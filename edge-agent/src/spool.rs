@@ -3,10 +3,12 @@
 //! One owner thread named `spool`; a handle is cheap to clone and blocks. `append` returns after
 //! `fdatasync`. Whatever bytes lie in the folder, opening gives a running spool; loss is counted.
 //! Without a writable disk it works on in memory under a volatile epoch. What is sent next is
-//! decided in `edge_core::spool`; sending is `uplink`'s.
+//! decided in `edge_core::spool`; sending is `uplink`'s. Segments hold the data; `index.sled` only
+//! knows how far numbers were handed out, and the spool runs without it.
 
 mod disk;
 mod frame;
+mod index;
 mod owner;
 #[cfg(test)]
 mod tests;
@@ -64,6 +66,8 @@ pub enum SpoolError {
     Config(&'static str),
     #[error("spool: record of {bytes} bytes is too large for a message: shorten its texts")]
     TooLarge { bytes: usize },
+    #[error("spool: cannot write a record: {0}")]
+    Disk(#[source] std::io::Error),
     #[error("spool: it was closed")]
     Closed,
     #[error("spool: cannot write a record as JSON: {0}")]
@@ -95,6 +99,9 @@ pub struct SpoolFigures {
     pub durable: bool,
 }
 
+/// The least that a message must be able to hold: a `gap` fits in any case.
+pub const LEAST_MESSAGE: usize = 1024;
+
 /// A message's records, each as the JSON that was stored.
 pub type Batch = Vec<Vec<u8>>;
 
@@ -104,7 +111,7 @@ enum Request {
     Take { window: usize, max_bytes: usize, reply: SyncSender<Option<Batch>> },
     Acknowledge(Ack),
     Link(bool),
-    StillGivenUp { epoch: Epoch, seq: u64, reason: String },
+    StillGivenUp { epoch: Epoch, seq: u64, reason: String, reply: SyncSender<Result<(), SpoolError>> },
     Figures(SyncSender<SpoolFigures>),
     Close,
 }
@@ -150,7 +157,9 @@ impl SpoolHandle {
         self.ask(Request::Append(drafts, reply), &answer)?
     }
 
-    /// The next message's records, or nothing now. See [`edge_core::spool::Queue::next`].
+    /// The next message's records, or nothing now. See [`edge_core::spool::Queue::next`]. A record
+    /// that no message of `max_bytes` holds is given up, which a `gap` reports; with less than
+    /// [`LEAST_MESSAGE`] nothing goes.
     pub fn take(&self, window: usize, max_bytes: usize) -> Result<Option<Batch>, SpoolError> {
         let (reply, answer) = sync_channel(1);
         self.ask(Request::Take { window, max_bytes, reply }, &answer)
@@ -165,10 +174,11 @@ impl SpoolHandle {
         self.requests.send(Request::Link(connected)).map_err(|_| SpoolError::Closed)
     }
 
-    /// A still will never be sent: an `updated` record says so.
+    /// A still will never be sent: returns once an `updated` record that says so is stored. Its file
+    /// is the caller's to remove, after that.
     pub fn still_given_up(&self, epoch: Epoch, seq: u64, reason: &str) -> Result<(), SpoolError> {
-        let request = Request::StillGivenUp { epoch, seq, reason: reason.to_owned() };
-        self.requests.send(request).map_err(|_| SpoolError::Closed)
+        let (reply, answer) = sync_channel(1);
+        self.ask(Request::StillGivenUp { epoch, seq, reason: reason.to_owned(), reply }, &answer)?
     }
 
     pub fn figures(&self) -> Result<SpoolFigures, SpoolError> {

@@ -4,6 +4,7 @@
 //! acknowledgement, so each connection is a fresh client and any error drops it whole. A PUBACK
 //! only opens the window. Stills are `outbox`'s.
 
+mod backoff;
 mod link;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,8 @@ pub struct UplinkConfig {
 pub struct LinkState {
     pub connected: bool,
     pub reason: Option<String>,
+    /// Messages from the hub since the start that this agent does not know.
+    pub ignored: u64,
 }
 
 pub struct Uplink;
@@ -81,9 +84,6 @@ impl UplinkTask {
     }
 }
 
-const SHORTEST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
-
 async fn run(
     config: UplinkConfig,
     spool: SpoolHandle,
@@ -92,20 +92,22 @@ async fn run(
     cancel: CancellationToken,
     seen: watch::Sender<LinkState>,
 ) {
-    let mut pause = SHORTEST;
+    let mut backoff = backoff::Backoff::default();
     while !cancel.is_cancelled() {
-        let end = link::hold(&config, &spool, status.clone(), &mut health, &cancel, &seen).await;
-        let was_connected = seen.borrow().connected;
+        let mut course = link::Course::default();
+        let end = link::hold(&config, &spool, status.clone(), &mut health, &cancel, &seen, &mut course).await;
         tell_link(&spool, false).await;
         let reason = end.err().map(|e| e.to_string());
         if let Some(reason) = &reason {
             tracing::warn!(reason, "no link to the hub; trying again");
         }
-        seen.send_replace(LinkState { connected: false, reason });
-        pause = if was_connected { SHORTEST } else { (pause * 2).min(LONGEST) };
+        seen.send_modify(|s| (s.connected, s.reason) = (false, reason));
+        let stood = course.connected.map_or(Duration::ZERO, |at| at.elapsed());
+        // Without a random number a fleet may come back in step; that is all.
+        let random = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
         tokio::select! {
             () = cancel.cancelled() => {}
-            () = tokio::time::sleep(jitter(pause)) => {}
+            () = tokio::time::sleep(backoff.next(stood, course.settled, random)) => {}
         }
     }
 }
@@ -113,10 +115,4 @@ async fn run(
 async fn tell_link(spool: &SpoolHandle, connected: bool) {
     let spool = spool.clone();
     let _ = tokio::task::spawn_blocking(move || spool.link(connected)).await;
-}
-
-/// Between a half and the whole of a pause, so that a fleet does not come back in step.
-fn jitter(pause: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(u32::MAX);
-    pause.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
 }

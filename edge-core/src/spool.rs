@@ -9,5 +9,5 @@ mod queue;
 mod ranges;
 
 pub use give_up::{Limits, SegmentFigures, Why, give_up};
-pub use queue::{Key, Queue};
+pub use queue::{ENVELOPE_BYTES, Key, Queue};
 pub use ranges::Ranges;

@@ -1,4 +1,7 @@
-//! Every byte flipped, every cut, reopening, caps, and a disk that is none.
+//! Appending, reopening, settling, and a disk that is none.
+
+mod damage;
+mod limits;
 
 use protocol::{AgentEvent, Raised, Severity, Still};
 
@@ -74,63 +77,6 @@ fn records_and_what_is_settled_survive_reopening() {
 }
 
 #[test]
-fn any_flipped_byte_and_any_cut_costs_at_most_the_record_it_hit() {
-    let dir = tempfile::tempdir().unwrap();
-    let (spool, _) = Spool::open(config(dir.path())).unwrap();
-    let records = spool.append((0..6).map(event).collect()).unwrap();
-    spool.close();
-    let path = std::fs::read_dir(dir.path().join("segments"))
-        .unwrap()
-        .map(|f| f.unwrap().path())
-        .find(|p| p.to_str().unwrap().contains("medium"))
-        .unwrap();
-    let whole = std::fs::read(&path).unwrap();
-    let name = path.file_name().unwrap();
-    let reopen = |bytes: &[u8]| {
-        let copy = tempfile::tempdir().unwrap();
-        std::fs::create_dir(copy.path().join("segments")).unwrap();
-        std::fs::write(copy.path().join("segments").join(name), bytes).unwrap();
-        let (spool, report) = Spool::open(config(copy.path())).unwrap();
-        let kept = drain(&spool).into_iter().filter(|r| records.contains(r)).count();
-        let next = spool.append(vec![event(99)]).unwrap().remove(0);
-        assert!(next.epoch != records[0].epoch || next.seq > kept as u64);
-        spool.close();
-        (kept, report)
-    };
-    for at in 0..whole.len() {
-        let mut bytes = whole.clone();
-        bytes[at] ^= 0x40;
-        let (kept, report) = reopen(&bytes);
-        assert!(kept >= 5, "byte {at}: {kept} left");
-        assert_eq!(report.damaged, 1, "byte {at}");
-        assert!(report.lost_records >= 6 - kept as u64, "byte {at}: {report:?}");
-    }
-    let (sound, _) = frame::scan(&whole);
-    for cut in (0..whole.len()).step_by(7) {
-        let (kept, _) = reopen(&whole[..cut]);
-        let end = |f: &frame::Frame<'_>| f.offset + frame::HEADER + f.payload.len();
-        let expected = sound.iter().filter(|f| f.kind == frame::KIND_RECORD && end(f) <= cut).count();
-        assert_eq!(kept, expected, "cut at {cut}");
-    }
-}
-
-#[test]
-fn whatever_lies_in_the_folder_the_spool_runs() {
-    let dir = tempfile::tempdir().unwrap();
-    let segments = dir.path().join("segments");
-    std::fs::create_dir(&segments).unwrap();
-    std::fs::write(segments.join("high-0000000001.seg"), [0u8; 8192]).unwrap();
-    std::fs::write(segments.join("low-0000000002.seg"), b"").unwrap();
-    std::fs::create_dir(segments.join("medium-0000000003.seg")).unwrap();
-    std::fs::write(segments.join("letter.txt"), b"hello").unwrap();
-    std::fs::write(dir.path().join("outbox"), b"a file").unwrap();
-    let (spool, report) = Spool::open(config(dir.path())).unwrap();
-    assert!(report.durable && report.damaged == 2, "{report:?}");
-    assert!(!spool.append(vec![event(1)]).unwrap()[0].not_durable);
-    spool.close();
-}
-
-#[test]
 fn without_a_disk_records_are_kept_in_memory_and_say_so() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
@@ -140,37 +86,6 @@ fn without_a_disk_records_are_kept_in_memory_and_say_so() {
     let records = spool.append(vec![event(1), event(2)]).unwrap();
     assert!(records.iter().all(|r| r.not_durable));
     assert_eq!(drain(&spool), records);
-    spool.close();
-}
-
-#[test]
-fn a_full_spool_keeps_its_cap_gives_up_low_first_and_reports_every_record() {
-    let dir = tempfile::tempdir().unwrap();
-    let (spool, _) = Spool::open(config(dir.path())).unwrap();
-    let mut written = 0;
-    for n in 0..200 {
-        let severity = if n % 10 == 0 { Severity::High } else { Severity::Low };
-        spool.append(vec![raised(severity, None)]).unwrap();
-        written += 1;
-        assert!(spool.figures().unwrap().bytes <= 32 << 10);
-    }
-    let sent = drain(&spool);
-    let (mut kept, mut reported, mut high) = (0, 0, 0);
-    for record in sent {
-        match record.body {
-            Body::Gap(gap) => {
-                assert_eq!(gap.class, Some(Severity::Low));
-                reported += gap.count;
-            }
-            Body::Raised(r) => {
-                kept += 1;
-                high += u64::from(r.severity == Severity::High);
-            }
-            _ => {}
-        }
-    }
-    assert_eq!((kept + reported, high), (written, 20));
-    assert_eq!(spool.figures().unwrap().given_up, [reported, 0, 0]);
     spool.close();
 }
 
@@ -187,5 +102,94 @@ fn a_still_is_stored_before_its_record_and_an_orphan_is_removed() {
     spool.close();
     let (spool, _) = Spool::open(config(dir.path())).unwrap();
     assert!(still.exists() && !orphan.exists());
+    spool.close();
+}
+
+#[test]
+fn a_still_of_a_record_that_no_disk_took_cannot_land_on_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    let stored = spool.append(vec![event(1)]).unwrap().remove(0);
+    let (segments, away) = (dir.path().join("segments"), dir.path().join("away"));
+    std::fs::rename(&segments, &away).unwrap();
+    // The file for `high` cannot be made now; the outbox still can be written.
+    let record = spool.append(vec![raised(Severity::High, Some(vec![1, 2, 3]))]).unwrap().remove(0);
+    assert!(record.not_durable && record.epoch != stored.epoch);
+    let Body::Raised(alert) = &record.body else { panic!("{record:?}") };
+    assert_eq!(alert.still, Still::None { reason: "no_space".into() });
+    assert_eq!(std::fs::read_dir(spool.outbox()).unwrap().count(), 0);
+    std::fs::rename(&away, &segments).unwrap();
+    spool.close();
+    let (spool, report) = Spool::open(config(dir.path())).unwrap();
+    assert_eq!(report.lost_records, 0);
+    let next = spool.append(vec![raised(Severity::High, None)]).unwrap().remove(0);
+    assert_eq!((next.epoch, next.seq), (stored.epoch, 3), "number 2 may lie on disk in part");
+    spool.close();
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(|e| e.unwrap()) {
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn callers_that_wait_share_one_write_and_one_refused_draft_hits_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let (opened, _report) = sync_channel(1);
+    let mut owner = owner::Owner::open(config(dir.path()), watch::channel(0).0, &opened);
+    let (requests, inbox) = sync_channel(QUEUE);
+    let mut large = event(3);
+    large.body = Body::AgentEvent(AgentEvent { event: "y".repeat(200_000), camera: None, reason: None });
+    let mut answers = Vec::new();
+    for drafts in [vec![event(1), event(2)], vec![large], vec![event(4)]] {
+        let (reply, answer) = sync_channel(1);
+        requests.send(Request::Append(drafts, reply)).unwrap();
+        answers.push(answer);
+    }
+    requests.send(Request::Link(true)).unwrap();
+    let Ok(Request::Append(drafts, reply)) = inbox.recv() else { panic!("the first request") };
+    let held = owner.append_waiting(drafts, reply, &inbox);
+    assert!(matches!(held, Some(Request::Link(true))));
+    let mut answers = answers.into_iter().map(|a| a.try_recv().expect("an answer to all that wait"));
+    let seqs = |records: Vec<Record>| records.iter().map(|r| r.seq).collect::<Vec<_>>();
+    assert_eq!(seqs(answers.next().unwrap().unwrap()), [1, 2]);
+    assert!(matches!(answers.next().unwrap(), Err(SpoolError::TooLarge { .. })));
+    assert_eq!(seqs(answers.next().unwrap().unwrap()), [3]);
+}
+
+#[test]
+fn acknowledgements_are_remembered_one_by_one_in_files_that_stay_small() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(SpoolConfig { cap: 1 << 20, ..config(dir.path()) }).unwrap();
+    let records = spool.append((0..400).map(event).collect()).unwrap();
+    let settle_bytes = || {
+        let files = std::fs::read_dir(dir.path().join("segments")).unwrap().map(|f| f.unwrap());
+        let files = files.filter(|f| f.file_name().to_str().unwrap().starts_with("settle"));
+        files.map(|f| f.metadata().unwrap().len()).sum::<u64>()
+    };
+    // Every other one: 200 ranges, which one snapshot an acknowledgement would write 200 times.
+    let mut written = 0;
+    for seq in (1..400).step_by(2) {
+        let before = settle_bytes();
+        let settled = vec![(seq, seq)];
+        spool.acknowledge(Ack { settled, ..ack("h1", &records[0].epoch, 0) }).unwrap();
+        assert_eq!(spool.figures().unwrap().open_records, 400 - seq.div_ceil(2));
+        written += settle_bytes().saturating_sub(before);
+        assert!(settle_bytes() <= 8 << 10);
+    }
+    assert!(written < 100 << 10, "{written} bytes for 200 acknowledgements");
+    // As a power cut would leave it.
+    let image = tempfile::tempdir().unwrap();
+    copy(dir.path(), image.path());
+    spool.close();
+    let (spool, report) = Spool::open(SpoolConfig { cap: 1 << 20, ..config(image.path()) }).unwrap();
+    assert_eq!((report.records, report.lost_records), (400, 0));
+    assert!(drain(&spool).iter().map(|r| r.seq).eq((2..=400).step_by(2)));
     spool.close();
 }

@@ -1,6 +1,6 @@
 //! One connection, from CONNECT to its end. The only file that knows the MQTT client.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protocol::{Ack, AgentState, Channel, Health, MAX_MESSAGE_BYTES, Status, Topic, VERSION};
 use rumqttc::v5::mqttbytes::QoS;
@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{LinkState, UplinkConfig, tell_link};
-use crate::spool::{SpoolError, SpoolHandle};
+use crate::spool::{LEAST_MESSAGE, SpoolError, SpoolHandle};
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,8 @@ pub enum LinkError {
     Client(#[source] Box<ClientError>),
     #[error("MQTT: the broker refused a message: {0:?}")]
     Refused(PubAckReason),
+    #[error("MQTT: the broker takes only {bytes} bytes a message: raise its limit")]
+    Narrow { bytes: usize },
     #[error(transparent)]
     Spool(#[from] SpoolError),
     #[error("status or health cannot be written: {0}")]
@@ -44,6 +46,15 @@ const PACKET_BYTES: usize = 256;
 /// How often the spool is asked for what is late.
 const TICK: Duration = Duration::from_secs(1);
 const GOODBYE: Duration = Duration::from_secs(2);
+
+/// What a connection came to.
+#[derive(Debug, Default)]
+pub struct Course {
+    /// Since when the broker holds it.
+    pub connected: Option<Instant>,
+    /// Whether the hub settled anything over it.
+    pub settled: bool,
+}
 
 /// What the broker allows.
 struct Terms {
@@ -71,6 +82,7 @@ pub async fn hold(
     health: &mut mpsc::Receiver<Health>,
     cancel: &CancellationToken,
     seen: &watch::Sender<LinkState>,
+    course: &mut Course,
 ) -> Result<(), LinkError> {
     let topic =
         |channel| Topic { site: config.site.clone(), agent: config.agent.clone(), channel }.to_string();
@@ -79,11 +91,15 @@ pub async fn hold(
         connack = connected(&mut events) => connack?,
         () = cancel.cancelled() => return Ok(()),
     };
+    course.connected = Some(Instant::now());
     let terms = Terms::of(&connack);
+    if terms.max_bytes < LEAST_MESSAGE {
+        return Err(LinkError::Narrow { bytes: terms.max_bytes });
+    }
     client.try_subscribe(topic(Channel::Ack), QoS::AtLeastOnce)?;
     status.mark_changed();
     tell_link(spool, true).await;
-    seen.send_replace(LinkState { connected: true, reason: None });
+    seen.send_modify(|s| (s.connected, s.reason) = (true, None));
     tracing::info!("linked to the hub");
 
     let mut changes = spool.changes();
@@ -105,7 +121,13 @@ pub async fn hold(
                     in_flight = in_flight.saturating_sub(1);
                     check(puback.reason)?;
                 }
-                Event::Incoming(Packet::Publish(publish)) => receive(spool, &publish.payload).await?,
+                Event::Incoming(Packet::Publish(publish)) => match channel(&publish.topic) {
+                    Some(Channel::Ack) => course.settled |= receive(spool, &publish.payload).await?,
+                    other => {
+                        seen.send_modify(|s| s.ignored += 1);
+                        tracing::debug!(channel = ?other, "message from the hub is not known and ignored");
+                    }
+                },
                 _ => {}
             },
             _ = changes.changed() => may_send = true,
@@ -174,12 +196,6 @@ async fn next(spool: &SpoolHandle, terms: &Terms) -> Result<Option<Vec<u8>>, Lin
     let mut message = format!("{{\"v\":{VERSION},\"records\":[").into_bytes();
     message.extend(records.join(&b','));
     message.extend(b"]}");
-    if message.len() > max_bytes {
-        // Only a single record can be that large: it never goes on the wire, and goes again when
-        // the broker allows more.
-        tracing::error!(bytes = message.len(), "record is larger than the broker takes; it waits");
-        return Ok(None);
-    }
     Ok(Some(message))
 }
 
@@ -192,18 +208,38 @@ fn check(reason: PubAckReason) -> Result<(), LinkError> {
     }
 }
 
-async fn receive(spool: &SpoolHandle, payload: &[u8]) -> Result<(), LinkError> {
-    match serde_json::from_slice::<Ack>(payload) {
-        Ok(ack) => {
-            for rejected in &ack.rejected {
-                tracing::error!(seq = rejected.seq, reason = ?rejected.reason, "hub rejected a record");
-            }
-            let spool = spool.clone();
-            tokio::task::spawn_blocking(move || spool.acknowledge(ack))
-                .await
-                .map_err(|_| LinkError::Task)??;
+/// What a message is, by its topic alone.
+fn channel(topic: &[u8]) -> Option<Channel> {
+    Some(std::str::from_utf8(topic).ok()?.parse::<Topic>().ok()?.channel)
+}
+
+/// Whether the acknowledgement names any record.
+async fn receive(spool: &SpoolHandle, payload: &[u8]) -> Result<bool, LinkError> {
+    let ack = match serde_json::from_slice::<Ack>(payload) {
+        Ok(ack) => ack,
+        Err(error) => {
+            tracing::warn!(%error, "acknowledgement cannot be read");
+            return Ok(false);
         }
-        Err(error) => tracing::warn!(%error, "acknowledgement cannot be read"),
+    };
+    for rejected in &ack.rejected {
+        tracing::error!(seq = rejected.seq, reason = ?rejected.reason, "hub rejected a record");
     }
-    Ok(())
+    let settles = ack.settled_through > 0 || !ack.settled.is_empty() || !ack.rejected.is_empty();
+    let spool = spool.clone();
+    tokio::task::spawn_blocking(move || spool.acknowledge(ack)).await.map_err(|_| LinkError::Task)??;
+    Ok(settles)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_told_by_its_topic() {
+        assert_eq!(channel(b"signalbox/v1/town/box/ack"), Some(Channel::Ack));
+        assert_eq!(channel(b"signalbox/v1/town/box/config"), Some(Channel::Config));
+        assert_eq!(channel(b"signalbox/v1/town/box/news"), None);
+        assert_eq!(channel(b"\xff"), None);
+    }
 }

@@ -33,7 +33,7 @@ pub struct Queue {
 }
 
 /// What an `alert` message costs around its records, generously.
-const ENVELOPE_BYTES: usize = 64;
+pub const ENVELOPE_BYTES: usize = 64;
 
 impl Queue {
     /// A record was stored and waits to be sent.
@@ -95,11 +95,6 @@ impl Queue {
         }
         self.flights.push(Flight { sent: now, open: keys.clone() });
         Some(keys)
-    }
-
-    /// When something is due again without anything else happening.
-    pub fn deadline(&self) -> Option<Duration> {
-        self.flights.iter().map(|f| f.sent + RESEND_AFTER).min()
     }
 
     /// Settles what `ack` names in `epoch` (rejected counts as settled); returns the records that
