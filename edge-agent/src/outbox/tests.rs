@@ -90,8 +90,10 @@ fn a_still_that_is_not_taken_holds_up_no_other_and_a_refused_one_is_reported() {
     let config = OutboxConfig { agent: "box".parse().unwrap(), http: http.clone(), key: Secret::new("k") };
     let thread = start(config, spool.clone(), cancel.clone()).unwrap();
     let mut last: BTreeMap<u8, u16> = BTreeMap::new();
-    let mut first = None;
+    let (mut first, mut tries) = (None, 0);
     while last.get(&1) != Some(&201) || last.get(&2) != Some(&201) || last.get(&3) != Some(&409) {
+        tries += 1;
+        assert!(tries < 20, "held up: {last:?}");
         let (picture, status, request) = next(&uploads);
         last.insert(picture, status);
         first.get_or_insert((picture, request));
