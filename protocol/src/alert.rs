@@ -90,7 +90,7 @@ pub struct Gap {
     /// The severity of what was given up, or absent where it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<Severity>,
-    /// `cap`, `age` or `damage`.
+    /// `cap`, `age`, `damage` or `too_large`.
     pub cause: String,
 }
 
