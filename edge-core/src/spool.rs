@@ -6,8 +6,7 @@
 
 mod give_up;
 mod queue;
-mod ranges;
 
 pub use give_up::{Limits, SegmentFigures, Why, give_up};
+pub use protocol::RangeSet;
 pub use queue::{ENVELOPE_BYTES, Key, Queue};
-pub use ranges::Ranges;

@@ -1,7 +1,5 @@
-//! The hub's pure rules: for now, what is settled.
+//! The hub's pure rules. For now: what is settled, as ranges, which hub and agent share.
 //!
 //! No clock, socket, file or database in here; the hub's shell (central-hub) feeds and stores it.
 
-pub mod settlement;
-
-pub use settlement::RangeSet;
+pub use protocol::RangeSet;

@@ -8,6 +8,7 @@ pub mod ack;
 pub mod alert;
 pub mod health;
 pub mod id;
+pub mod ranges;
 pub mod schema;
 pub mod status;
 pub mod time;
@@ -20,6 +21,7 @@ pub use alert::{
 };
 pub use health::{CameraHealth, Health};
 pub use id::{AgentId, AlertId, CameraId, Epoch, IdError, RuleId, SiteId};
+pub use ranges::RangeSet;
 pub use status::{AgentState, CameraState, CameraStatus, Status};
 pub use time::Timestamp;
 pub use topic::{Channel, Topic};

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use edge_core::spool::{ENVELOPE_BYTES, Key, Limits, Queue, Ranges, SegmentFigures, Why, give_up};
+use edge_core::spool::{ENVELOPE_BYTES, Key, Limits, Queue, RangeSet, SegmentFigures, Why, give_up};
 use protocol::{Ack, Body, Epoch, Gap, Record, Severity, Still, Timestamp, Updated};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -34,8 +34,8 @@ const GROUP: usize = 256;
 struct EpochBook {
     epoch: Epoch,
     last: u64,
-    settled: Ranges,
-    given_up: Ranges,
+    settled: RangeSet,
+    given_up: RangeSet,
     volatile: bool,
 }
 
@@ -192,8 +192,8 @@ impl Owner {
         self.books.push(EpochBook {
             epoch: epoch.clone(),
             last: 0,
-            settled: Ranges::default(),
-            given_up: Ranges::default(),
+            settled: RangeSet::default(),
+            given_up: RangeSet::default(),
             volatile,
         });
         self.books.len() as u32 - 1

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use protocol::{Ack, MAX_RECORDS, RESEND_AFTER};
 
-use super::Ranges;
+use super::RangeSet;
 
 /// A record: which epoch of this spool (in the order in which they were met) and its seq there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,13 +100,13 @@ impl Queue {
     /// Settles what `ack` names in `epoch` (rejected counts as settled); returns the records that
     /// this settled now, ascending.
     pub fn acknowledge(&mut self, epoch: u32, ack: &Ack) -> Vec<u64> {
-        let mut settled = Ranges::default();
-        settled.insert(1, ack.settled_through);
+        let mut settled = RangeSet::default();
+        settled.insert_range(1, ack.settled_through);
         for &(first, last) in &ack.settled {
-            settled.insert(first.max(1), last);
+            settled.insert_range(first.max(1), last);
         }
         for rejected in &ack.rejected {
-            settled.insert(rejected.seq, rejected.seq);
+            settled.insert_range(rejected.seq, rejected.seq);
         }
         let mut gone = Vec::new();
         for (first, last) in settled.iter() {

@@ -95,7 +95,7 @@ impl Owner {
     /// Numbers of records that may lie on disk in part, and went elsewhere: not used again.
     fn burn(&mut self, count: u64) {
         let book = &mut self.books[self.current as usize];
-        book.given_up.insert(book.last + 1, book.last + count);
+        book.given_up.insert_range(book.last + 1, book.last + count);
         book.last += count;
     }
 

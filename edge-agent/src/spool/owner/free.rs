@@ -76,7 +76,7 @@ impl Owner {
     }
 
     pub(super) fn give_up_records(&mut self, keys: &[Key], cause: &str) {
-        let mut open: BTreeMap<(u32, u8), (Ranges, u64)> = BTreeMap::new();
+        let mut open: BTreeMap<(u32, u8), (RangeSet, u64)> = BTreeMap::new();
         for key in keys {
             let is_open = self.queue.is_open(*key);
             if is_open {
@@ -89,7 +89,7 @@ impl Owner {
             }
             if is_open {
                 let (ranges, count) = open.entry((key.epoch, entry.class)).or_default();
-                ranges.insert(key.seq, key.seq);
+                ranges.insert_range(key.seq, key.seq);
                 *count += 1;
             }
         }
@@ -115,7 +115,7 @@ impl Owner {
         cause: &str,
     ) {
         if count == last - first + 1 {
-            self.books[epoch as usize].given_up.insert(first, last);
+            self.books[epoch as usize].given_up.insert_range(first, last);
         }
         let gap = Gap { count, first_seq: first, last_seq: last, class, cause: cause.to_owned() };
         if let Err(error) = self.report(epoch, Body::Gap(gap)) {

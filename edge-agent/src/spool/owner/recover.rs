@@ -97,10 +97,10 @@ impl Owner {
         // Frames lie in order: the newest snapshot replaces what an older one knew, since a new
         // hub makes settled records open again.
         if !known.add {
-            book.settled = Ranges::default();
+            book.settled = RangeSet::default();
         }
-        known.settled.iter().for_each(|&(a, b)| book.settled.insert(a, b));
-        known.given_up.iter().for_each(|&(a, b)| book.given_up.insert(a, b));
+        known.settled.iter().for_each(|&(a, b)| book.settled.insert_range(a, b));
+        known.given_up.iter().for_each(|&(a, b)| book.given_up.insert_range(a, b));
         let last = book.settled.last().max(book.given_up.last()).unwrap_or(0);
         book.last = book.last.max(last);
         self.hub_epoch = known.hub_epoch.and_then(|e| e.parse().ok()).or(self.hub_epoch.take());
@@ -118,7 +118,7 @@ impl Owner {
                     through = mark.reserved,
                     "spool was not closed: numbers are skipped"
                 );
-                book.given_up.insert(book.last + 1, mark.reserved);
+                book.given_up.insert_range(book.last + 1, mark.reserved);
                 book.last = mark.reserved;
             }
         }
@@ -147,7 +147,7 @@ impl Owner {
             let mut known = book.settled.clone();
             known.extend(&book.given_up);
             let (from, to) = (Key { epoch: at, seq: 0 }, Key { epoch: at, seq: u64::MAX });
-            self.entries.range(from..=to).for_each(|(k, _)| known.insert(k.seq, k.seq));
+            self.entries.range(from..=to).for_each(|(k, _)| known.insert_range(k.seq, k.seq));
             for (first, last) in known.missing(1, book.last) {
                 report.lost_records += last - first + 1;
                 tracing::error!(first, last, "records were lost to damage on disk");

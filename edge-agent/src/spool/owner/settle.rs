@@ -25,13 +25,13 @@ impl Owner {
         let new_hub = self.hub_epoch.as_ref() != Some(&ack.hub_epoch);
         if new_hub && self.hub_epoch.replace(ack.hub_epoch.clone()).is_some() {
             tracing::warn!("hub database is a new one; what is held is sent again");
-            self.books.iter_mut().for_each(|b| b.settled = Ranges::default());
+            self.books.iter_mut().for_each(|b| b.settled = RangeSet::default());
             self.enqueue_open();
         }
         let Some(at) = self.books.iter().position(|b| b.epoch == ack.epoch) else { return };
-        let mut gained = Ranges::default();
+        let mut gained = RangeSet::default();
         for seq in self.queue.acknowledge(at as u32, ack) {
-            gained.insert(seq, seq);
+            gained.insert_range(seq, seq);
             self.settle_one(Key { epoch: at as u32, seq });
         }
         let book = &mut self.books[at];
@@ -39,7 +39,7 @@ impl Owner {
         if known > book.last && known < i64::MAX as u64 {
             // The hub has numbers that this spool lost: they are not used again.
             tracing::warn!("hub knows more records than the spool; their numbers are skipped");
-            gained.insert(book.last + 1, known);
+            gained.insert_range(book.last + 1, known);
             book.last = known;
         }
         book.settled.extend(&gained);
@@ -87,7 +87,7 @@ impl Owner {
         Ok(())
     }
 
-    fn add_settled(&mut self, at: usize, gained: &Ranges) -> std::io::Result<()> {
+    fn add_settled(&mut self, at: usize, gained: &RangeSet) -> std::io::Result<()> {
         let book = &self.books[at];
         if book.volatile {
             return Ok(());

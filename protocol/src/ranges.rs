@@ -1,6 +1,6 @@
-//! Which records of one spool epoch are settled, as inclusive ranges.
+//! Sets of sequence numbers, as inclusive ranges: what is settled, what was given up.
 //!
-//! Owns the set and its canonical form; storing it and sending it is left to the hub's shell.
+//! Pure; agent and hub share it, because an [`crate::Ack`] is one such set written down.
 //! Invariant: ranges ascend and never touch, so that one set has exactly one form.
 
 use std::collections::BTreeMap;
@@ -64,6 +64,40 @@ impl RangeSet {
     pub fn beyond(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let through = self.settled_through();
         self.iter().filter(move |(first, _)| *first > through)
+    }
+
+    /// Adds every number of another set.
+    pub fn extend(&mut self, other: &RangeSet) {
+        other.iter().for_each(|(first, last)| self.insert_range(first, last));
+    }
+
+    /// The parts of `first..=last` that are not in the set, ascending.
+    pub fn missing(&self, first: u64, last: u64) -> Vec<(u64, u64)> {
+        let mut holes = Vec::new();
+        let mut from = first;
+        let begin = self.range_of(first).map_or(first, |(begin, _)| begin);
+        for (&a, &b) in self.ranges.range(begin..) {
+            if from > last || a > last {
+                break;
+            }
+            if a > from {
+                holes.push((from, a - 1));
+            }
+            from = from.max(b.saturating_add(1));
+        }
+        if from <= last && !self.contains(from) {
+            holes.push((from, last));
+        }
+        holes
+    }
+
+    /// The largest number.
+    pub fn last(&self) -> Option<u64> {
+        self.ranges.values().next_back().copied()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
     }
 
     /// All ranges, ascending.
@@ -143,6 +177,9 @@ mod tests {
             }
             let through = (1..).take_while(|n| model.contains(n)).last().unwrap_or(0);
             prop_assert_eq!(set.settled_through(), through);
+            prop_assert_eq!(set.last(), model.last().copied());
+            let holes: Vec<u64> = set.missing(3, 199).into_iter().flat_map(|(a, b)| a..=b).collect();
+            prop_assert_eq!(holes, (3..=199).filter(|n| !model.contains(n)).collect::<Vec<_>>());
             let back: RangeSet = all.into_iter().rev().collect();
             prop_assert_eq!(back, set);
         }
