@@ -60,6 +60,9 @@ missing_packages() {
 need_tools() {
   begin "tools 工具: cargo, python3, node, npm"
   command -v cargo >/dev/null || advise "install Rust 1.95 or newer with rustup" "请安装 Rust 1.95 或更新版本"
+  local rust
+  rust=$(cargo --version | sed -E 's/^cargo 1\.([0-9]+).*/\1/')
+  [ "$rust" -ge 95 ] || advise "cargo 1.$rust is too old: install Rust 1.95 or newer with rustup" "cargo 1.$rust 版本太旧：请用 rustup 安装 Rust 1.95 或更新版本"
   command -v python3 >/dev/null || advise "apt-get install python3" "请安装 python3"
   command -v node >/dev/null && command -v npm >/dev/null \
     || advise "install Node.js 20 or newer with npm 10 or newer" "请安装 Node.js 20 和 npm 10 或更新版本"
@@ -82,6 +85,10 @@ packages() {
   # shellcheck disable=SC2086 # one word a package
   apt_install $missing || { echo "    trying again with fresh package lists 更新软件源后重试"; apt_update; apt_install $missing; } \
     || advise "check the network and the sources in /etc/apt, then run make setup again" "请检查网络和软件源后重新运行 make setup"
+  # The tests start a broker of their own; the package's should not stay behind as a service.
+  case " $missing " in
+    *mosquitto*) if [ -d /run/systemd/system ]; then as_root systemctl disable --now --quiet mosquitto || true; fi ;;
+  esac
   took "installed 已安装"
 }
 
