@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
-use edge_core::{Detection, Finding, FrameSize, Scene, SceneConfig, Step};
+use edge_core::{Detection, Finding, FrameSize, Scene, Step};
 use protocol::{TimeSource, Timestamp};
 
 use crate::alerts::Event;
 use crate::decode::Frame;
 use crate::detect::ObjectDetector;
 use crate::figures::Figures;
+use crate::pipeline::Pipeline;
 pub use mailbox::{Mailbox, Work};
 
 /// A moment on a stream's own line, and on the wall.
@@ -46,17 +47,17 @@ impl Stamp {
 
 /// One camera's scene, made anew when the picture's size changes.
 pub struct View {
-    config: SceneConfig,
+    pipeline: Pipeline,
     scene: Option<(FrameSize, Scene)>,
     latest: Option<Stamp>,
 }
 
 impl View {
-    pub fn new(config: SceneConfig) -> Self {
-        Self { config, scene: None, latest: None }
+    pub fn new(pipeline: Pipeline) -> Self {
+        Self { pipeline, scene: None, latest: None }
     }
 
-    /// Follows what the detector saw in this frame and applies the rules.
+    /// Follows what the pipeline wants of what the detector saw in this frame, and applies the rules.
     pub fn step(&mut self, frame: &Frame, detections: &[Detection]) -> Step {
         self.latest = Some(Stamp::of(frame));
         let size = size_of(frame);
@@ -67,8 +68,10 @@ impl View {
             ended = scene.discontinuity();
             self.scene = None;
         }
-        let (_, scene) = self.scene.get_or_insert_with(|| (size, Scene::new(&self.config, size)));
-        let mut step = scene.step(frame.number, frame.media_time, detections);
+        let (_, scene) =
+            self.scene.get_or_insert_with(|| (size, Scene::new(self.pipeline.scene_config(), size)));
+        let wanted: Vec<_> = detections.iter().filter(|d| self.pipeline.wants(d)).copied().collect();
+        let mut step = scene.step(frame.number, frame.media_time, &wanted);
         step.findings.splice(0..0, ended);
         step
     }

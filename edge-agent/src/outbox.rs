@@ -155,7 +155,7 @@ fn upload(agent: &ureq::Agent, config: &OutboxConfig, still: &Waiting) -> Outcom
         Err(error) if error.kind() == ErrorKind::NotFound => return Outcome::Gone,
         Err(error) => {
             tracing::error!(%error, seq = still.seq, "still cannot be read");
-            return Outcome::Refused(0);
+            return Outcome::Later(0);
         }
     };
     let url = format!("{}/api/v1/stills/{}/{}/{}", config.http, config.agent, still.epoch, still.seq);

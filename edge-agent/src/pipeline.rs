@@ -10,10 +10,15 @@ use std::path::{Path, PathBuf};
 
 use crate::detect::{DetectError, DetectorConfig, ObjectDetector};
 use crate::model::{Engine, Store};
-use edge_core::SceneConfig;
+use crate::redact::RedactConfig;
+use edge_core::{Detection, SceneConfig};
+use protocol::ObjectClass;
 
 use sections::Sections;
 pub use sections::{Detector, DirectionFilter, Exclude, Line, Tracker, Zone};
+
+/// Of two persons side by side, both heads must be covered: below this overlap no box is dropped.
+const LEAST_NMS_IOU: f32 = 0.4;
 
 /// A checked pipeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,11 +58,31 @@ impl Pipeline {
         &self.scene
     }
 
-    /// Loads the detector it asks for.
+    /// Loads the detector it asks for. It looks for persons whatever the pipeline is after, down to the
+    /// confidence from which heads are covered: see [`Pipeline::wants`] for what is followed.
     pub fn open_detector(&self, engine: &Engine, store: &Store) -> Result<ObjectDetector, DetectError> {
-        let Detector { card, confidence, nms_iou, classes, .. } = &self.detector;
-        let config = DetectorConfig { confidence: *confidence, nms_iou: *nms_iou, classes: classes.clone() };
-        ObjectDetector::load(engine, &store.card(card)?, config)
+        ObjectDetector::load(engine, &store.card(&self.detector.card)?, self.detector_config())
+    }
+
+    fn detector_config(&self) -> DetectorConfig {
+        let covered = RedactConfig::default().person_confidence;
+        let Detector { confidence, nms_iou, classes, .. } = &self.detector;
+        let mut classes = classes.clone();
+        if !classes.is_empty() && !classes.contains(&ObjectClass::Human) {
+            classes.push(ObjectClass::Human);
+        }
+        DetectorConfig { confidence: confidence.min(covered), nms_iou: nms_iou.max(LEAST_NMS_IOU), classes }
+    }
+
+    /// Whether a detection is one that the pipeline follows, and not only one to be covered.
+    pub fn wants(&self, detection: &Detection) -> bool {
+        let Detector { confidence, classes, .. } = &self.detector;
+        detection.confidence >= *confidence && (classes.is_empty() || classes.contains(&detection.class))
+    }
+
+    /// Whether it can raise an alert at all.
+    pub fn has_rules(&self) -> bool {
+        !self.scene.lines.is_empty() || !self.scene.zones.is_empty()
     }
 
     fn checked(sections: Sections, path: &Path) -> Result<Self, PipelineError> {

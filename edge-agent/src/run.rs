@@ -43,6 +43,12 @@ pub fn run(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
 
     let (spool, report) = Spool::open(spool_config(config)).context("spool")?;
     tracing::info!(?report, "spool opened");
+    if !report.durable {
+        tracing::error!(
+            data = %config.agent.data.display(),
+            "alerts are kept in memory only and a power cut loses them: make the folder writable and free space"
+        );
+    }
     let (health, health_inbox) = async_mpsc::channel(4);
     let uplink_stop = CancellationToken::new();
     let uplink = Uplink::start(
@@ -114,13 +120,16 @@ impl Prepared {
                 Some(index) => index,
                 None => {
                     let pipeline = Pipeline::load(path)?;
+                    if !pipeline.has_rules() {
+                        tracing::warn!(pipeline = %path.display(), "no line and no zone: its cameras raise no alert");
+                    }
                     detectors.push(pipeline.open_detector(&engine, &store)?);
                     pipelines.push((path, pipeline, detectors.len() - 1));
                     pipelines.len() - 1
                 }
             };
             let (_, pipeline, detector) = &pipelines[index];
-            watched.push(Watched { view: View::new(pipeline.scene_config().clone()), detector: *detector });
+            watched.push(Watched { view: View::new(pipeline.clone()), detector: *detector });
             analyse_fps.push(pipeline.detector().analyse_fps);
         }
         let redactor = Redactor::load(&engine, &store.card(&config.models.faces)?, redact_config(config))?;

@@ -57,7 +57,7 @@ pub fn execute(args: Args) -> anyhow::Result<()> {
     let store = Store::locate(args.models.clone(), None);
     let engine = Engine::start(EngineConfig::new(&store, hardware.inference.threads as usize))?;
     let detector = pipeline.open_detector(&engine, &store)?;
-    let watch = |_| Watched { view: View::new(pipeline.scene_config().clone()), detector: 0 };
+    let watch = |_| Watched { view: View::new(pipeline.clone()), detector: 0 };
     let mailbox = Mailbox::new(&vec![pipeline.detector().analyse_fps; args.cameras]);
     let (alerts, events) = mpsc::sync_channel::<Event>(8);
     let watched = (0..args.cameras).map(watch).collect();

@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, default_value = "centerface")]
     faces: String,
     /// JPEG quality, 1..100.
-    #[arg(long, default_value_t = 85)]
+    #[arg(long, default_value_t = 85, value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: u8,
     /// Cover persons whole instead of their heads.
     #[arg(long)]
@@ -100,6 +100,11 @@ fn cover(
     quality: u8,
 ) -> anyhow::Result<Covered> {
     let failed = || format!("no covered picture of {}", path.display());
+    let same =
+        |a: &Path, b: &Path| a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b);
+    if same(path, out) {
+        anyhow::bail!("{} would be overwritten: choose another folder for --out", path.display());
+    }
     let read = super::detect::read(path)?;
     let (width, height) = read.dimensions();
     let picture = Picture::from_rgb(width as usize, height as usize, read.into_raw()).with_context(failed)?;

@@ -105,7 +105,7 @@ impl Replay {
             clip,
             decoder,
             detector,
-            view: View::new(pipeline.scene_config().clone()),
+            view: View::new(pipeline),
             redactor,
             start_at: args.start_at,
             tracks: Tracks::create(args.tracks.as_deref())?,

@@ -56,3 +56,18 @@ fn a_mistake_is_named_with_its_place() {
         assert!(error.contains(expected), "{text}\n-> {error}");
     }
 }
+
+/// A pipeline for vehicles, or one that asks for certainty, must not leave a head uncovered.
+#[test]
+fn persons_are_looked_for_whatever_the_pipeline_is_after() {
+    let text = "[detector]\nclasses = [\"Car\"]\nconfidence = 0.7\nnms_iou = 0.05\n";
+    let pipeline = Pipeline::parse(text, Path::new("cars.toml")).unwrap();
+    let config = pipeline.detector_config();
+    assert!(config.classes.contains(&ObjectClass::Human) && config.classes.contains(&ObjectClass::Car));
+    assert!(config.confidence <= 0.1 && config.nms_iou >= 0.4);
+    let seen =
+        |class, confidence| Detection { class, confidence, bbox: edge_core::Rect::new(0.0, 0.0, 9.0, 9.0) };
+    assert!(pipeline.wants(&seen(ObjectClass::Car, 0.8)));
+    assert!(!pipeline.wants(&seen(ObjectClass::Car, 0.6)));
+    assert!(!pipeline.wants(&seen(ObjectClass::Human, 0.9)), "persons are covered, not followed");
+}

@@ -22,7 +22,11 @@ impl Broker {
         let start = |program: &str| {
             Command::new(program).arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
         };
-        Self(start("mosquitto").or_else(|_| start("/usr/sbin/mosquitto")).expect("run `make setup` for mosquitto"))
+        Self(
+            start("mosquitto")
+                .or_else(|_| start("/usr/sbin/mosquitto"))
+                .expect("run `make setup` for mosquitto"),
+        )
     }
 }
 
