@@ -12,9 +12,15 @@ use testkit::{process, workspace};
 fn a_clip_over_rtsp_becomes_alerts_with_stills_in_the_hub_and_on_the_page() {
     let mut set = set_up();
     let hub = set.stage.sign_in().unwrap();
-    let alerts = alerts_when(&mut set, &hub, "alert with a still from every camera", |alerts| {
-        CAMERAS.iter().all(|(id, _, _)| stills_of(alerts, id) > 0)
-    });
+    let by_its_clock = |alerts: &[serde_json::Value], id: &str| {
+        alerts
+            .iter()
+            .any(|a| a["camera"] == id && a["time_source"] == "camera" && a["uncertainty_ms"].is_u64())
+    };
+    let alerts =
+        alerts_when(&mut set, &hub, "alert with a still and by its own clock from every camera", |alerts| {
+            CAMERAS.iter().all(|(id, _, _)| stills_of(alerts, id) > 0 && by_its_clock(alerts, id))
+        });
     for (id, name, _) in CAMERAS {
         let alert = alerts.iter().find(|a| a["camera"] == id && a["still"]["state"] == "sent").unwrap();
         assert_eq!(alert["camera_name"], name);
