@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credential;
+pub mod door;
 pub mod ingest;
 pub mod ports;
 pub mod run;

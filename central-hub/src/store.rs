@@ -7,6 +7,7 @@
 
 pub mod agents;
 pub mod alerts;
+pub mod certificates;
 pub mod changes;
 pub mod operators;
 pub mod records;

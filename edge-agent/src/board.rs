@@ -29,6 +29,7 @@ impl Board {
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             since: Some(since),
             cameras: Some(cameras.collect()),
+            config: None,
         };
         Self(std::sync::Arc::new(watch::Sender::new(status)))
     }

@@ -6,6 +6,9 @@
 
 pub mod ack;
 pub mod alert;
+pub mod command;
+pub mod config;
+pub mod enrol;
 pub mod health;
 pub mod id;
 pub mod ranges;
@@ -19,6 +22,8 @@ pub use alert::{
     AgentEvent, AlertMessage, BadRecord, Body, BoundingBox, Direction, Gap, Kind, MessageError, ObjectClass,
     Raised, Record, Severity, Still, TimeSource, Updated,
 };
+pub use command::{Command, Order, Outcome, Reply};
+pub use config::{ConfigReport, ConfigState, DesiredConfig};
 pub use health::{CameraHealth, Health};
 pub use id::{AgentId, AlertId, CameraId, Epoch, IdError, RuleId, SiteId};
 pub use ranges::RangeSet;

@@ -2,11 +2,14 @@
 
 use schemars::{Schema, schema_for};
 
-pub fn schemas() -> [(&'static str, Schema); 4] {
+pub fn schemas() -> [(&'static str, Schema); 7] {
     [
         ("alert.schema.json", schema_for!(crate::AlertMessage)),
         ("ack.schema.json", schema_for!(crate::Ack)),
         ("status.schema.json", schema_for!(crate::Status)),
         ("health.schema.json", schema_for!(crate::Health)),
+        ("config.schema.json", schema_for!(crate::DesiredConfig)),
+        ("command.schema.json", schema_for!(crate::Command)),
+        ("reply.schema.json", schema_for!(crate::Reply)),
     ]
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CameraId, Timestamp};
+use crate::{CameraId, ConfigReport, Timestamp};
 
 /// agent -> hub, retained. The broker sends the `offline` form as the last will.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +22,9 @@ pub struct Status {
     /// Absent in the last will: then the last known cameras stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cameras: Option<Vec<CameraStatus>>,
+    /// What became of the hub's desired configuration; absent while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigReport>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -4,7 +4,9 @@
 use std::path::Path;
 
 use protocol::alert::{self, parse};
-use protocol::{Ack, AlertMessage, Body, Health, RejectReason, Status, Timestamp, Topic};
+use protocol::{
+    Ack, AlertMessage, Body, Command, DesiredConfig, Health, RejectReason, Reply, Status, Timestamp, Topic,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -26,7 +28,11 @@ fn version_1_is_read_and_written_unchanged() {
     survives::<Ack>("v1/ack.json");
     survives::<Status>("v1/status.json");
     survives::<Status>("v1/will.json");
+    survives::<Status>("v1/status-config.json");
     survives::<Health>("v1/health.json");
+    survives::<DesiredConfig>("v1/config.json");
+    survives::<Command>("v1/command.json");
+    survives::<Reply>("v1/reply.json");
 }
 
 #[test]

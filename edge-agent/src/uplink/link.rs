@@ -175,6 +175,7 @@ fn offline() -> Vec<u8> {
         version: None,
         since: None,
         cameras: None,
+        config: None,
     };
     serde_json::to_vec(&status).unwrap_or_default()
 }

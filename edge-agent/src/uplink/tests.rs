@@ -91,8 +91,15 @@ async fn every_record_arrives_and_settles_over_a_broker_that_dies() {
     spool.append((1..=100).map(draft).collect()).unwrap();
     let (stored, arrived) = watch::channel(BTreeSet::new());
     let hub = tokio::spawn(hub(port, stored));
-    let status =
-        Status { v: 1, state: AgentState::Online, name: None, version: None, since: None, cameras: None };
+    let status = Status {
+        v: 1,
+        state: AgentState::Online,
+        name: None,
+        version: None,
+        since: None,
+        cameras: None,
+        config: None,
+    };
     let (_status, status) = watch::channel(status);
     let (_health, health) = mpsc::channel(1);
     let cancel = CancellationToken::new();

@@ -1,0 +1,3 @@
+//! The one TLS door: every connection from the network ends here first.
+
+pub mod peers;
