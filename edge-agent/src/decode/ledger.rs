@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use protocol::{TimeSource, Timestamp};
-
 use settings::Size;
 
 use super::{DecodeCounts, DecodeError, Moment, Packet};
