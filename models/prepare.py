@@ -35,6 +35,8 @@ import golden  # noqa: E402
 import onnx_edit  # noqa: E402
 
 RUNTIME = "libonnxruntime.so"
+# What its licence asks for wherever it is passed on.
+NOTICES = ("LICENSE", "ThirdPartyNotices.txt")
 
 
 class Failed(Exception):
@@ -198,7 +200,8 @@ def install_runtime(cache, workshop, offline):
     target, side = cache / "runtime" / RUNTIME, cache / "runtime" / "runtime.json"
     if target.exists() and side.exists():
         try:
-            if json.loads(side.read_text())["sha256"] == sha256(target):
+            whole = offline or all((cache / "runtime" / name).exists() for name in NOTICES)
+            if whole and json.loads(side.read_text())["sha256"] == sha256(target):
                 return False
         except (ValueError, KeyError):
             pass
@@ -210,6 +213,11 @@ def install_runtime(cache, workshop, offline):
         version = found.name.removeprefix(RUNTIME).strip(".") or "unknown"
         note = {"version": version, "sha256": hashlib.sha256(data).hexdigest()}
         put((json.dumps(note) + "\n").encode(), side)
+        for name in NOTICES:
+            # In a wheel they are two folders up; whoever passes the library on must pass them on.
+            beside = (found.parent / name, found.parent.parent / name)
+            if notice := next((path for path in beside if path.is_file()), None):
+                put(notice.read_bytes(), cache / "runtime" / name)
     return True
 
 
