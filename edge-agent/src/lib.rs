@@ -25,6 +25,7 @@ pub mod probe;
 pub mod redact;
 pub mod run;
 pub mod secrets;
+pub mod service;
 pub mod spool;
 pub mod tensor;
 pub mod uplink;

@@ -24,6 +24,7 @@ use crate::hardware::Profile;
 use crate::model::{Engine, EngineConfig, Store};
 use crate::pipeline::Pipeline;
 use crate::redact::{RedactConfig, Redactor};
+use crate::service;
 use crate::spool::{Spool, SpoolConfig, SpoolHandle};
 use crate::uplink::{Uplink, UplinkConfig};
 use crate::usage;
@@ -75,9 +76,20 @@ pub fn run(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
     tracing::info!(cameras = cameras.len(), "watching");
 
     let reporter = Reporter { ids, figures, spool: spool.clone(), health };
-    runtime.block_on(reporter.until(stop));
+    let uplink_state = uplink.state();
+    service::ready();
+    runtime.block_on(reporter.until(stop, async || {
+        let parts = [
+            ("analysis", !analysis.is_finished() && mailbox.at_work_for() < service::WORK_WITHIN),
+            ("alerts", !alerts.is_finished()),
+            ("uplink", !uplink.is_finished() && service::turns(runtime.handle()).await),
+        ];
+        let hub = if uplink_state.borrow().connected { "connected" } else { "away" };
+        service::sign_of_life(&parts, &format!("cameras {}, hub {hub}", cameras.len()));
+    }));
 
     tracing::info!("stopping");
+    service::stopping();
     for camera in cameras {
         camera.stop();
     }
@@ -233,7 +245,8 @@ struct Reporter {
 }
 
 impl Reporter {
-    async fn until(self, stop: &CancellationToken) {
+    /// `sign` is called each time that the figures were read, which takes the spool's thread.
+    async fn until(self, stop: &CancellationToken, sign: impl AsyncFn()) {
         let mut every = tokio::time::interval(HEALTH_EVERY);
         every.tick().await;
         let read = |figures: &Figures| (0..self.ids.len()).map(|i| figures.read(i)).collect::<Vec<_>>();
@@ -261,6 +274,7 @@ impl Reporter {
             };
             // QoS 0 all the way: where the uplink is busy, figures are the first to go.
             let _ = self.health.try_send(health);
+            sign().await;
             (before, used, at) = (now, usage, Instant::now());
         }
     }

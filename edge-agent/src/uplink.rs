@@ -75,6 +75,11 @@ impl UplinkTask {
         self.state.clone()
     }
 
+    /// Whether the task is over, which it is only after its end was asked for, or after a defect.
+    pub fn is_finished(&self) -> bool {
+        self.task.is_finished()
+    }
+
     /// Waits for the orderly end: offline status published, disconnected, outbox thread over.
     pub async fn join(self) {
         let _ = self.task.await;
