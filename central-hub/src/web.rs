@@ -35,6 +35,8 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; frame-ancestors 'none
 const BODY_BYTES: usize = 64 * 1024;
 /// Password checks at a time: each takes 19 MiB and a core.
 const PASSWORD_CHECKS: usize = 2;
+/// Password checks that are done or wait.
+const PASSWORD_QUEUE: usize = 32;
 /// Stills being received at a time.
 const UPLOADS: usize = 32;
 /// Feeds open at a time.
@@ -48,6 +50,7 @@ pub struct App {
     /// Ends the feeds, which otherwise never end.
     pub stop: CancellationToken,
     password_checks: Arc<Semaphore>,
+    password_queue: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
     feeds: Arc<Semaphore>,
 }
@@ -59,6 +62,7 @@ impl App {
             site_names: Arc::new(site_names),
             stop,
             password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
+            password_queue: Arc::new(Semaphore::new(PASSWORD_QUEUE)),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             feeds: Arc::new(Semaphore::new(FEEDS)),
         }
