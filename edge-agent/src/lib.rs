@@ -14,6 +14,8 @@ pub mod decode;
 pub mod detect;
 pub mod figures;
 pub mod hardware;
+pub mod hub;
+pub mod identity;
 pub mod logging;
 pub mod model;
 pub mod outbox;
