@@ -23,6 +23,7 @@ pub mod picture;
 pub mod pipeline;
 pub mod redact;
 pub mod run;
+pub mod secrets;
 pub mod spool;
 pub mod tensor;
 pub mod uplink;
