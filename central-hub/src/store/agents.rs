@@ -130,6 +130,13 @@ impl Store {
         Ok(true)
     }
 
+    /// The name that its token gave it.
+    pub async fn given_name(&self, agent: &AgentId) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT name FROM agents WHERE agent = ?1";
+        let row = sqlx::query_scalar(sql).bind(agent.as_str()).fetch_optional(&self.reader).await?;
+        Ok(row.flatten())
+    }
+
     pub async fn list_agents(&self) -> Result<Vec<Listed>, StoreError> {
         let sql =
             "SELECT agent, site, coalesce(own_name, name) AS name, state, revoked_at IS NOT NULL AS revoked,
