@@ -126,7 +126,7 @@ async fn start_broker(
         return Ok((BrokerAddress { host: host.to_owned(), port, login }, None));
     }
     let peers = Peers::default();
-    let broker = Broker::start(config.broker.listen, peers.clone()).await?;
+    let broker = Broker::start(store.clone(), peers.clone()).await?;
     tracing::info!(address = %broker.address(), "broker listening");
     let watch = tokio::spawn(door::watch::run(peers, store.clone()));
     Ok((broker.for_hub(), Some((broker, watch))))
