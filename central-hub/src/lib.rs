@@ -13,6 +13,7 @@ pub mod credential;
 pub mod door;
 pub mod ingest;
 pub mod ports;
+pub mod refusals;
 pub mod run;
 pub mod still;
 pub mod store;

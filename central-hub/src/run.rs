@@ -74,7 +74,7 @@ impl Hub {
 
         let mut entrance = Entrance::prepare(config, &store).await?;
         let peers = Peers::default();
-        let (address, broker) = start_broker(config, &peers).await?;
+        let (address, broker) = start_broker(config, &store, &peers).await?;
         selftest::run(&address).await?;
         tracing::info!(host = address.host, port = address.port, "broker passed its self-test");
 
@@ -126,7 +126,11 @@ impl Hub {
     }
 }
 
-async fn start_broker(config: &Config, peers: &Peers) -> anyhow::Result<(BrokerAddress, Option<Broker>)> {
+async fn start_broker(
+    config: &Config,
+    store: &Store,
+    peers: &Peers,
+) -> anyhow::Result<(BrokerAddress, Option<Broker>)> {
     if let Some((host, port)) = config.broker.external.as_deref().and_then(config::split_address) {
         let login = match (&config.broker.user, &config.broker.password_file) {
             (Some(user), Some(file)) => Some((user.clone(), Secret::read(file)?)),
@@ -136,7 +140,7 @@ async fn start_broker(config: &Config, peers: &Peers) -> anyhow::Result<(BrokerA
         return Ok((BrokerAddress { host: host.to_owned(), port, login }, None));
     }
     // Plain and on loopback: it is reached through the door alone.
-    let broker = Broker::start(([127, 0, 0, 1], 0).into(), peers.clone()).await?;
+    let broker = Broker::start(store.clone(), peers.clone()).await?;
     tracing::info!(address = %broker.address(), "broker listening behind the door");
     Ok((broker.for_hub(), Some(broker)))
 }
