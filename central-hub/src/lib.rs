@@ -3,7 +3,9 @@
 //! Data flows one way: broker -> ingest -> store -> feed -> wall. The rules that need no socket or
 //! clock live in hub-core.
 
+pub mod agent_api;
 pub mod broker;
+pub mod ca;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -11,6 +13,7 @@ pub mod credential;
 pub mod door;
 pub mod ingest;
 pub mod ports;
+pub mod refusals;
 pub mod run;
 pub mod service;
 pub mod still;

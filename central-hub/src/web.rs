@@ -1,7 +1,7 @@
-//! The hub over HTTP: stills from agents, the API for operators, the feed, the wall's files.
+//! The hub over HTTP for operators: their API, the feed, the wall's files.
 //!
-//! Every answer carries the same protecting headers; everything but health and login needs either an
-//! agent's key or an operator's session.
+//! Every answer carries the same protecting headers; everything but health and login needs an
+//! operator's session. Agents have a door of their own: `agent_api`.
 
 mod agents;
 mod alerts;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use protocol::SiteId;
 use tokio::sync::Semaphore;
@@ -28,17 +28,16 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::store::Store;
 
 pub use error::Refusal;
+pub(crate) use error::{no_such_path, wrong_method};
 
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
     form-action 'self'; object-src 'none'; require-trusted-types-for 'script'";
-/// Largest request body, stills apart.
+/// Largest request body.
 const BODY_BYTES: usize = 64 * 1024;
 /// Password checks at a time: each takes 19 MiB and a core.
 const PASSWORD_CHECKS: usize = 2;
 /// Password checks that are done or wait.
 const PASSWORD_QUEUE: usize = 32;
-/// Stills being received at a time.
-const UPLOADS: usize = 32;
 /// Feeds open at a time.
 const FEEDS: usize = 256;
 
@@ -49,21 +48,27 @@ pub struct App {
     pub site_names: Arc<BTreeMap<SiteId, String>>,
     /// Ends the feeds, which otherwise never end.
     pub stop: CancellationToken,
+    /// Browsers come by TLS: the session's cookie shall go no other way.
+    pub tls: bool,
     password_checks: Arc<Semaphore>,
     password_queue: Arc<Semaphore>,
-    uploads: Arc<Semaphore>,
     feeds: Arc<Semaphore>,
 }
 
 impl App {
-    pub fn new(store: Store, site_names: BTreeMap<SiteId, String>, stop: CancellationToken) -> Self {
+    pub fn new(
+        store: Store,
+        site_names: BTreeMap<SiteId, String>,
+        stop: CancellationToken,
+        tls: bool,
+    ) -> Self {
         Self {
             store,
             site_names: Arc::new(site_names),
             stop,
+            tls,
             password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
             password_queue: Arc::new(Semaphore::new(PASSWORD_QUEUE)),
-            uploads: Arc::new(Semaphore::new(UPLOADS)),
             feeds: Arc::new(Semaphore::new(FEEDS)),
         }
     }
@@ -84,7 +89,6 @@ pub fn router(app: App, wall: Option<PathBuf>) -> Router {
         .route("/session", post(session::open))
         .merge(operators)
         .route_layer(from_fn(session::same_origin))
-        .route("/stills/{agent}/{epoch}/{seq}", put(stills::receive))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::wrong_method)

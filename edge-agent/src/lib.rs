@@ -15,6 +15,8 @@ pub mod detect;
 pub mod discover;
 pub mod figures;
 pub mod hardware;
+pub mod hub;
+pub mod identity;
 pub mod logging;
 pub mod model;
 pub mod onvif;

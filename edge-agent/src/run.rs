@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use protocol::{AgentEvent, CameraId, CameraState, Health};
-use settings::Secret;
-use tokio::sync::mpsc as async_mpsc;
+use tokio::sync::{mpsc as async_mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{self, Alerts, Event};
@@ -21,6 +20,7 @@ use crate::config::Config;
 use crate::detect::ObjectDetector;
 use crate::figures::Figures;
 use crate::hardware::Profile;
+use crate::identity::{Folder, Keeper};
 use crate::model::{Engine, EngineConfig, Store};
 use crate::pipeline::Pipeline;
 use crate::redact::{RedactConfig, Redactor};
@@ -36,10 +36,18 @@ const HEALTH_EVERY: Duration = Duration::from_secs(10);
 
 /// Runs until `stop` is cancelled.
 pub fn run(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
+    let keeper = Keeper::open(Folder::hold(&config.agent.data)?).context("identity")?;
+    let home = keeper.pass().home.clone();
+    config.agrees_with(&home).map_err(anyhow::Error::msg).context("settings")?;
+    if config.cameras.is_empty() {
+        tracing::warn!(
+            "no camera: the box is online and watches nothing; add one with `edge-agent camera add`"
+        );
+    }
     let parts = Prepared::load(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _entered = runtime.enter();
-    let board = Board::new(config);
+    let board = Board::new(config, home.name.clone());
     let figures = Arc::new(Figures::new(config.cameras.len()));
 
     let (spool, report) = Spool::open(spool_config(config)).context("spool")?;
@@ -52,14 +60,19 @@ pub fn run(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
     }
     let (health, health_inbox) = async_mpsc::channel(4);
     let uplink_stop = CancellationToken::new();
-    let uplink = Uplink::start(
-        uplink_config(config)?,
-        spool.clone(),
-        board.subscribe(),
-        health_inbox,
-        uplink_stop.clone(),
-    );
-    tracing::info!(hub = config.hub.mqtt, "uplink started");
+    let keeper_stop = CancellationToken::new();
+    let keeper = keeper.start(keeper_stop.clone());
+    let (orders, _) = async_mpsc::channel(4);
+    let uplink_config = UplinkConfig {
+        pass: keeper.pass.clone(),
+        nudge: keeper.nudge.clone(),
+        clock: keeper.clock.clone(),
+        orders,
+        desired: watch::Sender::new(None),
+    };
+    let uplink =
+        Uplink::start(uplink_config, spool.clone(), board.subscribe(), health_inbox, uplink_stop.clone());
+    tracing::info!(hub = home.mqtt, site = %home.site, agent = %home.agent, "uplink started");
 
     let (alert_sender, alert_inbox) = mpsc::sync_channel(ALERTS);
     let ids: Vec<CameraId> = config.cameras.iter().map(|c| c.id.clone()).collect();
@@ -99,6 +112,8 @@ pub fn run(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
     join(alerts, "alerts");
     uplink_stop.cancel();
     runtime.block_on(uplink.join());
+    keeper_stop.cancel();
+    runtime.block_on(keeper.join());
     spool.close();
     tracing::info!("stopped");
     Ok(())
@@ -290,18 +305,6 @@ fn spool_config(config: &Config) -> SpoolConfig {
         ballast: config.spool.ballast.0,
         ..SpoolConfig::new(config.agent.data.join("spool"))
     }
-}
-
-fn uplink_config(config: &Config) -> anyhow::Result<UplinkConfig> {
-    let (mqtt_host, mqtt_port) = config.hub.broker();
-    Ok(UplinkConfig {
-        site: config.agent.site.clone(),
-        agent: config.agent.id.clone(),
-        mqtt_host,
-        mqtt_port,
-        http: config.hub.http.trim_end_matches('/').to_owned(),
-        key: Secret::read(&config.hub.key_file)?,
-    })
 }
 
 fn started() -> AgentEvent {
