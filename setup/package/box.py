@@ -121,7 +121,8 @@ class Box:
     def _find_leader(self):
         found = Path(f"/proc/{self.container.pid}/task/{self.container.pid}/children").read_text().split()
         for one in found:
-            if "systemd" in Path(f"/proc/{one}/comm").read_text():
+            # Until it has become the first process inside, it still is systemd-nspawn.
+            if Path(f"/proc/{one}/comm").read_text().strip() == "systemd":
                 self.leader = int(one)
         return self.leader
 
