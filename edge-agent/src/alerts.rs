@@ -22,6 +22,8 @@ pub enum Event {
     Over { camera: usize, stamp: Stamp, findings: Vec<Finding> },
     /// Something happened to a camera or to the agent itself.
     Agent(AgentEvent),
+    /// Nothing more comes: what was sent before is written.
+    Stop,
 }
 
 /// The state of the alerts thread.
@@ -42,9 +44,12 @@ impl Alerts {
         Self { redactor, quality, spool, cameras, open: BTreeMap::new(), epoch: None, redaction_failed }
     }
 
-    /// Runs until every sender of the inbox is gone; what was sent is written.
+    /// Runs until [`Event::Stop`], or until every sender of the inbox is gone; what was sent is written.
     pub fn run(mut self, inbox: &Receiver<Event>) {
         for event in inbox {
+            if matches!(event, Event::Stop) {
+                return;
+            }
             if let Err(error) = self.write(event) {
                 tracing::error!(%error, "an alert could not be written");
             }
@@ -53,6 +58,7 @@ impl Alerts {
 
     fn write(&mut self, event: Event) -> Result<(), SpoolError> {
         match event {
+            Event::Stop => Ok(()),
             Event::Agent(event) => self.spool.append(vec![agent_event(event)]).map(drop),
             Event::Findings { camera, frame, detections, findings } => {
                 let still = findings

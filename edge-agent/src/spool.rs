@@ -113,6 +113,7 @@ enum Request {
     Link(bool),
     StillGivenUp { epoch: Epoch, seq: u64, reason: String, reply: SyncSender<Result<(), SpoolError>> },
     Figures(SyncSender<SpoolFigures>),
+    Cap(u64),
     Close,
 }
 
@@ -184,6 +185,11 @@ impl SpoolHandle {
     pub fn figures(&self) -> Result<SpoolFigures, SpoolError> {
         let (reply, answer) = sync_channel(1);
         self.ask(Request::Figures(reply), &answer)
+    }
+
+    /// Another most of bytes, at least four segments. What is above it is given up in the usual order.
+    pub fn set_cap(&self, cap: u64) -> Result<(), SpoolError> {
+        self.requests.send(Request::Cap(cap)).map_err(|_| SpoolError::Closed)
     }
 
     /// Changes whenever there may be something to send.

@@ -11,7 +11,7 @@ mod tests;
 
 use std::time::Duration;
 
-use protocol::{AgentId, Health, SiteId, Status};
+use protocol::{AgentId, DesiredConfig, Health, SiteId, Status};
 use settings::Secret;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -48,6 +48,14 @@ pub struct UplinkTask {
     task: JoinHandle<()>,
     outbox: Option<std::thread::JoinHandle<()>>,
     state: watch::Receiver<LinkState>,
+    desired: watch::Receiver<Option<DesiredConfig>>,
+}
+
+/// What the link tells the rest of the agent.
+struct Told {
+    state: watch::Sender<LinkState>,
+    /// The newest wish of the hub, of any generation.
+    desired: watch::Sender<Option<DesiredConfig>>,
 }
 
 impl Uplink {
@@ -64,15 +72,22 @@ impl Uplink {
         let outbox = outbox::start(stills, spool.clone(), cancel.clone())
             .inspect_err(|error| tracing::error!(%error, "no thread for stills"))
             .ok();
-        let (seen, state) = watch::channel(LinkState::default());
-        let task = tokio::spawn(run(config, spool, status, health, cancel, seen));
-        UplinkTask { task, outbox, state }
+        let (state_sender, state) = watch::channel(LinkState::default());
+        let (desired_sender, desired) = watch::channel(None);
+        let told = Told { state: state_sender, desired: desired_sender };
+        let task = tokio::spawn(run(config, spool, status, health, cancel, told));
+        UplinkTask { task, outbox, state, desired }
     }
 }
 
 impl UplinkTask {
     pub fn state(&self) -> watch::Receiver<LinkState> {
         self.state.clone()
+    }
+
+    /// What the hub wishes the configuration to be; nothing of it is checked.
+    pub fn desired(&self) -> watch::Receiver<Option<DesiredConfig>> {
+        self.desired.clone()
     }
 
     /// Waits for the orderly end: offline status published, disconnected, outbox thread over.
@@ -90,18 +105,18 @@ async fn run(
     status: watch::Receiver<Status>,
     mut health: mpsc::Receiver<Health>,
     cancel: CancellationToken,
-    seen: watch::Sender<LinkState>,
+    told: Told,
 ) {
     let mut backoff = backoff::Backoff::default();
     while !cancel.is_cancelled() {
         let mut course = link::Course::default();
-        let end = link::hold(&config, &spool, status.clone(), &mut health, &cancel, &seen, &mut course).await;
+        let end = link::hold(&config, &spool, status.clone(), &mut health, &cancel, &told, &mut course).await;
         tell_link(&spool, false).await;
         let reason = end.err().map(|e| e.to_string());
         if let Some(reason) = &reason {
             tracing::warn!(reason, "no link to the hub; trying again");
         }
-        seen.send_modify(|s| (s.connected, s.reason) = (false, reason));
+        told.state.send_modify(|s| (s.connected, s.reason) = (false, reason));
         let stood = course.connected.map_or(Duration::ZERO, |at| at.elapsed());
         // Without a random number a fleet may come back in step; that is all.
         let random = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);

@@ -64,9 +64,14 @@ pub struct Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// The hub wishes this generation.
-    Offered { generation: u64 },
+    Offered {
+        generation: u64,
+    },
     /// The answer to [`Output::Check`]: right as a whole (with what is worth knowing), or why not.
-    Checked { generation: u64, verdict: Result<Option<String>, String> },
+    Checked {
+        generation: u64,
+        verdict: Result<Option<String>, String>,
+    },
     /// The answer to [`Output::Try`].
     Started(Result<(), String>),
     /// The answer to [`Output::Confirm`].
@@ -75,7 +80,9 @@ pub enum Input {
     /// [`Trial::deadline`] has come.
     Due,
     /// The generation in force can't be used any more with what the box itself says; it was left.
-    Left { reason: String },
+    Left {
+        reason: String,
+    },
     /// The box's own settings are others now: what was refused may be right.
     LocalChanged,
     /// The agent stops in order.
@@ -143,6 +150,8 @@ impl Trial {
         let told = report.as_ref().map_or(0, |r| match r.state {
             // Whatever stood against it may have been mended since.
             ConfigState::Refused => r.generation.saturating_sub(1),
+            // It passed, and is no longer there.
+            ConfigState::Applied if applied.is_none() => r.generation.saturating_sub(1),
             _ => r.generation,
         });
         let newest = told.max(applied.unwrap_or(0));
@@ -155,12 +164,17 @@ impl Trial {
             resumed.verdict(
                 generation,
                 ConfigState::RolledBack,
-                Some("the box stopped or lost power while it was on trial; the one before is in force".into()),
+                Some(
+                    "the box stopped or lost power while it was on trial; the one before is in force".into(),
+                ),
             );
         } else if let Some(generation) = applied
             && resumed.report.as_ref().is_none_or(|r| r.generation <= generation)
         {
-            let note = resumed.report.take().filter(|r| r.generation == generation && r.state == ConfigState::Applied);
+            let note = resumed
+                .report
+                .take()
+                .filter(|r| r.generation == generation && r.state == ConfigState::Applied);
             resumed.verdict(generation, ConfigState::Applied, note.and_then(|r| r.reason));
         } else if let Some(mut report) = resumed.report.take() {
             report.applied = applied;
@@ -181,7 +195,9 @@ impl Trial {
     pub fn on_trial(&self) -> Option<u64> {
         match &self.phase {
             Phase::Settled => None,
-            Phase::Starting(a) | Phase::Confirming(a) | Phase::Watching { attempt: a, .. } => Some(a.generation),
+            Phase::Starting(a) | Phase::Confirming(a) | Phase::Watching { attempt: a, .. } => {
+                Some(a.generation)
+            }
         }
     }
 
@@ -255,7 +271,9 @@ impl Trial {
             Ok(note) => {
                 let expected = match std::mem::replace(&mut self.phase, Phase::Settled) {
                     // It takes the place of one that has no verdict yet: what counts is how it was before both.
-                    Phase::Starting(a) | Phase::Confirming(a) | Phase::Watching { attempt: a, .. } => a.expected,
+                    Phase::Starting(a) | Phase::Confirming(a) | Phase::Watching { attempt: a, .. } => {
+                        a.expected
+                    }
                     Phase::Settled => self.before.as_ref().map(not_down).unwrap_or_default(),
                 };
                 self.verdict(generation, ConfigState::Trying, None);
@@ -353,7 +371,13 @@ impl Trial {
 
     /// Only the newest generation's state is told; of older ones, that they are in force.
     fn verdict(&mut self, generation: u64, state: ConfigState, reason: Option<String>) {
-        let mut report = ConfigReport { applied: self.applied, generation, state, reason: reason.map(shortened) };
+        let mut report = ConfigReport {
+            applied: self.applied,
+            generation,
+            state,
+            reason: reason.map(shortened),
+            local: None,
+        };
         if let Some(newer) = self.report.as_ref().filter(|r| r.generation > generation) {
             report = ConfigReport { applied: self.applied, ..newer.clone() };
         }
@@ -385,7 +409,8 @@ fn lacks(expected: &BTreeSet<CameraId>, seen: &Seen) -> Option<String> {
     };
     let mut missing: Vec<String> =
         seen.cameras.iter().filter(|c| !c.is_live() && expected.contains(&c.id)).map(said).collect();
-    let dark = !expected.is_empty() && !seen.cameras.is_empty() && !seen.cameras.iter().any(SeenCamera::is_live);
+    let dark =
+        !expected.is_empty() && !seen.cameras.is_empty() && !seen.cameras.iter().any(SeenCamera::is_live);
     if missing.is_empty() && dark {
         missing.push("any camera".into());
     }

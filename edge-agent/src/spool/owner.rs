@@ -170,6 +170,10 @@ impl Owner {
                 Ok(Request::Figures(reply)) => {
                     let _ = reply.send(self.figures());
                 }
+                Ok(Request::Cap(cap)) => {
+                    self.config.cap = cap.max(4 * self.config.segment);
+                    self.free();
+                }
                 Err(RecvTimeoutError::Timeout) => self.free(),
                 Ok(Request::Close) | Err(RecvTimeoutError::Disconnected) => break,
             }

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::{Ack, AgentState, Channel, Health, MAX_MESSAGE_BYTES, Status, Topic, VERSION};
+use protocol::{Ack, AgentState, Channel, DesiredConfig, Health, MAX_MESSAGE_BYTES, Status, Topic, VERSION};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill, Packet, PubAckReason};
 use rumqttc::v5::{AsyncClient, ClientError, ConnectionError, Event, EventLoop, MqttOptions};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{LinkState, UplinkConfig, tell_link};
+use super::{Told, UplinkConfig, tell_link};
 use crate::spool::{LEAST_MESSAGE, SpoolError, SpoolHandle};
 
 /// Why a connection ended.
@@ -81,7 +81,7 @@ pub async fn hold(
     mut status: watch::Receiver<Status>,
     health: &mut mpsc::Receiver<Health>,
     cancel: &CancellationToken,
-    seen: &watch::Sender<LinkState>,
+    told: &Told,
     course: &mut Course,
 ) -> Result<(), LinkError> {
     let topic =
@@ -97,9 +97,10 @@ pub async fn hold(
         return Err(LinkError::Narrow { bytes: terms.max_bytes });
     }
     client.try_subscribe(topic(Channel::Ack), QoS::AtLeastOnce)?;
+    client.try_subscribe(topic(Channel::Config), QoS::AtLeastOnce)?;
     status.mark_changed();
     tell_link(spool, true).await;
-    seen.send_modify(|s| (s.connected, s.reason) = (true, None));
+    told.state.send_modify(|s| (s.connected, s.reason) = (true, None));
     tracing::info!("linked to the hub");
 
     let mut changes = spool.changes();
@@ -123,8 +124,9 @@ pub async fn hold(
                 }
                 Event::Incoming(Packet::Publish(publish)) => match channel(&publish.topic) {
                     Some(Channel::Ack) => course.settled |= receive(spool, &publish.payload).await?,
+                    Some(Channel::Config) => wish(told, &publish.payload),
                     other => {
-                        seen.send_modify(|s| s.ignored += 1);
+                        told.state.send_modify(|s| s.ignored += 1);
                         tracing::debug!(channel = ?other, "message from the hub is not known and ignored");
                     }
                 },
@@ -212,6 +214,14 @@ fn check(reason: PubAckReason) -> Result<(), LinkError> {
 /// What a message is, by its topic alone.
 fn channel(topic: &[u8]) -> Option<Channel> {
     Some(std::str::from_utf8(topic).ok()?.parse::<Topic>().ok()?.channel)
+}
+
+/// Hands on what the hub wishes; what it says is looked at elsewhere.
+fn wish(told: &Told, payload: &[u8]) {
+    match serde_json::from_slice::<DesiredConfig>(payload) {
+        Ok(wish) => drop(told.desired.send_replace(Some(wish))),
+        Err(error) => tracing::warn!(%error, "desired configuration cannot be read and is ignored"),
+    }
 }
 
 /// Whether the acknowledgement names any record.
