@@ -19,6 +19,9 @@ use crate::store::{FIRST_USER, Store, audit};
 /// Shortest password that is taken.
 const PASSWORD_CHARS: usize = 10;
 
+/// What is logged unless `RUST_LOG` says otherwise; the broker tells of every client at its `info`.
+const LOGGED: &str = "info,rmqtt=warn,rmqtt_net=warn";
+
 #[derive(Parser)]
 #[command(name = "central-hub", version, about = "The Signalbox hub: broker, alert store, API and wall")]
 struct Line {
@@ -78,7 +81,7 @@ enum User {
 /// Reads the command line, does what it says, tells on standard error what went wrong.
 pub fn main() -> ExitCode {
     let line = Line::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let coloured = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(coloured).with_writer(std::io::stderr).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -136,6 +136,8 @@ export function openDesk(onSessionEnd: () => void) {
     devices,
     counts: createMemo(() => count(devices())),
     sites: createMemo(() => [...new Set(agents().map((agent) => agent.site))].sort()),
+    /** What people call a site, else its id. */
+    siteName: (site: string): string => agents().find((agent) => agent.site === site)?.site_name || site,
     full: () => alerts().full,
     more: () => alerts().next !== null,
     /** ms since the hub was last heard. */

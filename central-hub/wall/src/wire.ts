@@ -83,6 +83,8 @@ export interface Health {
 
 export interface Agent {
   site: string
+  /** What people call the site; the hub's settings say it. */
+  site_name?: string | null
   agent: string
   name: string | null
   state: AgentState

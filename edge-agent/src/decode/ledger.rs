@@ -6,8 +6,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use protocol::{TimeSource, Timestamp};
+use settings::Size;
 
-use super::{DecodeCounts, Moment, Packet};
+use super::{DecodeCounts, DecodeError, Moment, Packet};
 
 /// Moments kept for frames that a decoder holds back; H.264 reorders 16 at most.
 const MOMENTS: usize = 64;
@@ -30,18 +31,23 @@ impl Ledger {
     }
 
     /// Whether the packet is to be decoded; `false` while a key frame is awaited.
-    pub fn admit(&mut self, packet: &Packet) -> bool {
+    pub fn admit(&mut self, packet: &Packet, most: Size) -> Result<bool, DecodeError> {
+        let limit = usize::try_from(most.0).unwrap_or(usize::MAX);
+        if packet.size() > limit {
+            self.counts.damaged += 1;
+            return Err(DecodeError::TooLarge { bytes: packet.size(), limit });
+        }
         self.counts.packets += 1;
         if self.waiting && !packet.key {
             self.counts.skipped += 1;
-            return false;
+            return Ok(false);
         }
         self.waiting = false;
         if self.moments.len() == MOMENTS {
             self.moments.pop_front();
         }
         self.moments.push_back((packet.pts, packet.moment));
-        true
+        Ok(true)
     }
 
     /// Books a frame that came out with this time. Without one it follows the last frame by 40 ms.

@@ -129,12 +129,7 @@ impl ProcessDecoder {
 
 impl Decoder for ProcessDecoder {
     fn decode(&mut self, packet: &Packet) -> Result<(), DecodeError> {
-        let limit = usize::try_from(self.profile.decoder.max_packet.0).unwrap_or(usize::MAX);
-        if packet.size() > limit {
-            self.ledger.counts.damaged += 1;
-            return Err(DecodeError::TooLarge { bytes: packet.size(), limit });
-        }
-        if !self.ledger.admit(packet) {
+        if !self.ledger.admit(packet, self.profile.decoder.max_packet)? {
             return Ok(());
         }
         if self.worker.as_ref().is_some_and(|w| w.stream.codec != packet.stream.codec) {

@@ -25,7 +25,7 @@ export function Detail(props: { desk: Desk; entry: Entry; onStep: (by: number) =
         </p>
         <For each={notes(alert())}>{(note) => <p class="detail__note">{note}</p>}</For>
         <dl class="facts">
-          <For each={facts(alert())}>
+          <For each={facts(alert(), props.desk.siteName(alert().site))}>
             {([name, value]) => (
               <div>
                 <dt>{name}</dt>
@@ -56,7 +56,7 @@ function notes(alert: Alert): string[] {
 }
 
 /** Name and value of each fact that is known, in the order in which one would tell them. */
-function facts(alert: Alert): [string, string][] {
+function facts(alert: Alert, siteName: string): [string, string][] {
   const names = t().facts
   const named = (name: string | null, id: string) => (name && name !== id ? `${name}（${id}）` : id)
   const lasted = alert.ended_at ? Date.parse(alert.ended_at) - Date.parse(alert.at) : null
@@ -69,7 +69,7 @@ function facts(alert: Alert): [string, string][] {
     [names.lasted, lasted !== null && lasted > 0 ? length(lasted) : null],
     [names.ended, alert.ended_at && fullTime(Date.parse(alert.ended_at))],
     [names.received, fullTime(Date.parse(alert.received_at))],
-    [names.site, alert.site],
+    [names.site, named(siteName === alert.site ? null : siteName, alert.site)],
     [names.agent, alert.agent],
     [names.track, alert.track === null ? null : String(alert.track)],
     [names.id, alert.id],

@@ -50,7 +50,7 @@ function Agent(props: { desk: Desk; agent: SeenAgent }) {
       </h3>
       <p class="agent__line">
         <Show when={props.desk.sites().length > 1}>
-          <span>{props.agent.site}</span>
+          <span>{props.desk.siteName(props.agent.site)}</span>
         </Show>
         <Show
           when={mood() !== 'good' && props.agent.last_seen}

@@ -61,7 +61,7 @@ function Large(props: { desk: Desk; entry: Entry; onOpen: (entry: Entry) => void
           </Show>
           <Show when={alert().object_class}>{(name) => <span>{classWord(name())}</span>}</Show>
           <Show when={props.desk.sites().length !== 1 || props.desk.sites()[0] !== alert().site}>
-            <span>{alert().site}</span>
+            <span>{props.desk.siteName(alert().site)}</span>
           </Show>
         </span>
         <span class="large__when">

@@ -7,7 +7,7 @@ import { Mark, StateIcon } from './icons'
 export function TopBar(props: { desk: Desk; onSignOut: () => void; onKeys: () => void }) {
   const site = () => {
     const sites = props.desk.sites()
-    return sites.length > 1 ? t().sites(sites.length) : sites[0]
+    return sites.length > 1 ? t().sites(sites.length) : sites[0] && props.desk.siteName(sites[0])
   }
   return (
     <header class="bar">

@@ -209,13 +209,23 @@ it('goes to the login page when the session has ended, and when somebody signs o
 it('shows markup in names as text', async () => {
   const evil = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>'
   fill(hub, { count: 0 })
-  hub.agent({ ...hub.state.agents[0], name: evil, site: evil, cameras: [{ ...hub.state.agents[0].cameras[0], name: evil }] })
+  hub.agent({ ...hub.state.agents[0], name: evil, site: evil, site_name: evil, cameras: [{ ...hub.state.agents[0].cameras[0], name: evil }] })
   await signIn()
   hub.alert({ camera_name: evil, site: evil, kind: `X/${evil}`, object_class: evil, direction: evil, rule_name: evil, still: { state: 'none', reason: evil } })
   await see('.large', evil)
   await page.locator('.large').click()
   await see('dialog.detail', evil)
   expect(await page.evaluate(() => [Reflect.get(window, 'hurt'), document.scripts.length, document.querySelectorAll('img').length])).toEqual([undefined, 1, 0])
+})
+
+it('calls a site by its name, and keeps its id in the details', async () => {
+  fill(hub, { count: 1 })
+  for (const agent of hub.state.agents) hub.agent({ ...agent, site_name: '东街市场' })
+  await signIn()
+  await see('.bar__site', '东街市场')
+  hub.alert({ site: hub.state.agents[0].site })
+  await page.locator('.large').click()
+  await see('dialog.detail', `东街市场（${hub.state.agents[0].site}）`)
 })
 
 it('reads older alerts on demand and narrows by camera and kind', async () => {
