@@ -11,6 +11,7 @@ use settings::Secret;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
+use crate::configs;
 use crate::credential;
 use crate::ports::Ports;
 use crate::run;
@@ -58,6 +59,21 @@ enum Agent {
     Revoke {
         #[arg(long)]
         agent: AgentId,
+    },
+    /// Wish an agent's configuration to be what a TOML file says
+    Configure {
+        #[arg(long)]
+        agent: AgentId,
+        /// Cameras, rules, stills, spool; never a secret
+        file: PathBuf,
+    },
+    /// What is known of an agent, and what became of its configuration
+    Show {
+        #[arg(long)]
+        agent: AgentId,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -147,6 +163,8 @@ async fn agent(store: &Store, command: Agent) -> anyhow::Result<()> {
             }
             println!("agent {agent} revoked");
         }
+        Agent::Configure { agent, file } => configs::command::configure(store, &agent, &file).await?,
+        Agent::Show { agent, json } => configs::command::show(store, &agent, json).await?,
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ pub mod broker;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod configs;
 pub mod credential;
 pub mod door;
 pub mod ingest;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, selftest};
 use crate::config::{self, Config};
+use crate::configs;
 use crate::door::{self, peers::Peers};
 use crate::ingest::link::{BrokerAddress, Link};
 use crate::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
@@ -56,6 +57,7 @@ struct Hub {
     broker: Option<(Broker, JoinHandle<()>)>,
     writer: JoinHandle<()>,
     link: JoinHandle<()>,
+    configs: JoinHandle<()>,
     stop_link: CancellationToken,
     http: JoinHandle<()>,
     stop_http: CancellationToken,
@@ -79,6 +81,7 @@ impl Hub {
         let writer = tokio::spawn(writer::run(store.clone(), arrivals, to_link));
         let (hearing, mut heard) = watch::channel(false);
         let stop_link = CancellationToken::new();
+        let configs = tokio::spawn(configs::run(address.clone(), store.clone(), stop_link.clone()));
         let link = Link { broker: address, arrivals: to_writer, acks, hearing };
         let link = tokio::spawn(link.run(stop_link.clone()));
         match tokio::time::timeout(START_PATIENCE, heard.wait_for(|hearing| *hearing)).await {
@@ -92,7 +95,7 @@ impl Hub {
         let ports = Ports { http: http_address.port(), mqtt };
         ports.write(data).with_context(|| format!("cannot write {}", Ports::path(data).display()))?;
         tracing::info!(http = ports.http, mqtt = ports.mqtt, "hub is up");
-        Ok(Self { _only: only, store, broker, writer, link, stop_link, http, stop_http })
+        Ok(Self { _only: only, store, broker, writer, link, configs, stop_link, http, stop_http })
     }
 
     /// Nothing that was acknowledged is at risk in here; what is under way is finished if it can be.
@@ -103,6 +106,7 @@ impl Hub {
         finish("http", self.http).await;
         self.stop_link.cancel();
         finish("link", self.link).await;
+        finish("configs", self.configs).await;
         finish("ingest", self.writer).await;
         if let Some((broker, watch)) = self.broker {
             watch.abort();

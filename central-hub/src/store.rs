@@ -10,6 +10,7 @@ pub mod alerts;
 pub mod audit;
 pub mod certificates;
 pub mod changes;
+pub mod configs;
 pub mod operators;
 pub mod records;
 pub mod stills;
