@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use protocol::{AgentEvent, CameraId, CameraState, Health};
 use settings::Secret;
-use tokio::sync::mpsc as async_mpsc;
+use tokio::sync::{mpsc as async_mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::alerts::{self, Alerts, Event};
@@ -18,7 +18,9 @@ use crate::analysis::{Analysis, Mailbox, View, Watched};
 use crate::board::Board;
 use crate::camera::{Camera, CameraOutput};
 use crate::config::Config;
+use crate::control::{Control, Desk, DoorError};
 use crate::detect::ObjectDetector;
+use crate::drill::Drills;
 use crate::figures::Figures;
 use crate::hardware::Profile;
 use crate::model::{Engine, EngineConfig, Store};
@@ -59,6 +61,19 @@ pub fn run(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
         uplink_stop.clone(),
     );
     tracing::info!(hub = config.hub.mqtt, "uplink started");
+    let (drills, latest) = (Drills::default(), watch::Sender::new(None));
+    let control = open_control(
+        config,
+        Desk {
+            site: config.agent.site.clone(),
+            agent: config.agent.id.clone(),
+            status: board.subscribe(),
+            link: uplink.state(),
+            health: latest.subscribe(),
+            spool: spool.clone(),
+            drills: drills.clone(),
+        },
+    )?;
 
     let (alert_sender, alert_inbox) = mpsc::sync_channel(ALERTS);
     let ids: Vec<CameraId> = config.cameras.iter().map(|c| c.id.clone()).collect();
@@ -67,17 +82,21 @@ pub fn run(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
     let _ = alert_sender.send(Event::Agent(started()));
 
     let mailbox = Arc::new(Mailbox::new(&parts.analyse_fps));
-    let analysis = Analysis::new(parts.detectors, parts.watched, figures.clone(), alert_sender.clone());
+    let analysis = Analysis::new(parts.detectors, parts.watched, figures.clone(), alert_sender.clone())
+        .with_drills(drills, ids.clone());
     let inbox = mailbox.clone();
     let analysis = spawn("analysis", move || analysis.run(&inbox))?;
 
     let cameras = start_cameras(config, &parts.hardware, &mailbox, &alert_sender, &board, &figures)?;
     tracing::info!(cameras = cameras.len(), "watching");
 
-    let reporter = Reporter { ids, figures, spool: spool.clone(), health };
+    let reporter = Reporter { ids, figures, spool: spool.clone(), health, latest };
     runtime.block_on(reporter.until(stop));
 
     tracing::info!("stopping");
+    if let Some(control) = control {
+        runtime.block_on(control.stop());
+    }
     for camera in cameras {
         camera.stop();
     }
@@ -226,6 +245,8 @@ struct Reporter {
     figures: Arc<Figures>,
     spool: SpoolHandle,
     health: async_mpsc::Sender<Health>,
+    /// The same, for whoever asks at the box.
+    latest: watch::Sender<Option<Health>>,
 }
 
 impl Reporter {
@@ -255,9 +276,22 @@ impl Reporter {
                 stills_waiting: spool.stills_waiting,
                 cameras,
             };
+            self.latest.send_replace(Some(health.clone()));
             // QoS 0 all the way: where the uplink is busy, figures are the first to go.
             let _ = self.health.try_send(health);
             (before, used, at) = (now, usage, Instant::now());
+        }
+    }
+}
+
+/// Two agents on one data folder are refused; where no socket can be made, the cameras matter more.
+fn open_control(config: &Config, desk: Desk) -> anyhow::Result<Option<Control>> {
+    match Control::start(&config.agent.data, desk) {
+        Ok(control) => Ok(Some(control)),
+        Err(error @ DoorError::Taken { .. }) => Err(error.into()),
+        Err(error) => {
+            tracing::error!(error = format!("{:#}", anyhow::Error::from(error)), "no control socket");
+            Ok(None)
         }
     }
 }
