@@ -7,7 +7,7 @@
 mod backoff;
 mod permit;
 mod refusal;
-mod source;
+pub(crate) mod source;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -25,10 +25,12 @@ use settings::Secret;
 
 use crate::decode::{self, Frame, Purpose};
 use crate::hardware::Profile;
+use crate::pipeline::{Line, Zone};
+use crate::secrets::{Secrets, SecretsError};
 pub use timeline::Break;
 
-/// One `[[camera]]` section.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// One `[[camera]]` section, or one file in `cameras/`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CameraConfig {
     /// Opaque ASCII id; alerts carry it.
@@ -41,7 +43,8 @@ pub struct CameraConfig {
     /// User at the camera; empty: none.
     #[serde(default)]
     pub user: String,
-    /// File whose first line is the password; only its owner may read it.
+    /// File whose first line is the password; only its owner may read it. Without one: what
+    /// `edge-agent camera add` or `camera password` sealed for this id.
     #[serde(default)]
     pub password_file: Option<PathBuf>,
     /// The pipeline (rules, detector) for this camera; the agent's own when absent.
@@ -50,6 +53,24 @@ pub struct CameraConfig {
     /// How pictures travel.
     #[serde(default)]
     pub transport: Transport,
+    /// Most frames a second that are analysed, instead of the pipeline's `analyse_fps`; 0 for all.
+    #[serde(default)]
+    pub analyse_fps: Option<f32>,
+    /// Whether nobody may change this camera from afar.
+    #[serde(default)]
+    pub locked: bool,
+    /// `[[line]]` rules of this camera, beside those of its pipeline.
+    #[serde(default, rename = "line")]
+    pub lines: Vec<Line>,
+    /// `[[zone]]` rules of this camera, beside those of its pipeline.
+    #[serde(default, rename = "zone")]
+    pub zones: Vec<Zone>,
+    /// The file in `cameras/` that it comes from; `None`: a section of the main file.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
+    /// Where passwords are sealed.
+    #[serde(skip)]
+    pub secrets: Option<Secrets>,
 }
 
 /// How RTP travels.
@@ -107,15 +128,27 @@ pub struct Credentials {
     pub password: Secret,
 }
 
+/// Why a camera's password can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    #[error(transparent)]
+    File(#[from] settings::SecretError),
+    #[error(transparent)]
+    Sealed(#[from] SecretsError),
+}
+
 impl CameraConfig {
-    /// Reads the password file; `None` when no user is set.
-    pub fn credentials(&self) -> Result<Option<Credentials>, settings::SecretError> {
-        match &self.password_file {
-            Some(path) if !self.user.is_empty() => {
-                Ok(Some(Credentials { user: self.user.clone(), password: Secret::read(path)? }))
-            }
-            _ => Ok(None),
+    /// Reads the password file, else opens the sealed password; `None` when there is neither, or no user.
+    pub fn credentials(&self) -> Result<Option<Credentials>, CredentialsError> {
+        if self.user.is_empty() {
+            return Ok(None);
         }
+        let password = match (&self.password_file, &self.secrets) {
+            (Some(path), _) => Some(Secret::read(path)?),
+            (None, Some(secrets)) => secrets.unseal(&self.id)?,
+            (None, None) => None,
+        };
+        Ok(password.map(|password| Credentials { user: self.user.clone(), password }))
     }
 }
 

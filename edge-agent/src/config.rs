@@ -1,7 +1,10 @@
 //! `edge-agent.toml`: what this box is, which hub it serves, which cameras it watches.
 //!
 //! Each section is the struct of its owner; this file only puts them together and checks what no
-//! section can see alone. Relative paths are taken from the folder of the file itself.
+//! section can see alone. Relative paths are taken from the folder of the file itself. Cameras may also
+//! have files of their own, in the folder `cameras` beside it: see `cameras`.
+
+pub mod cameras;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,6 +14,7 @@ use serde::Deserialize;
 use settings::Size;
 
 use crate::camera::CameraConfig;
+use crate::secrets::Secrets;
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,7 +28,7 @@ pub struct Config {
     pub spool: SpoolSection,
     #[serde(default)]
     pub stills: StillsSection,
-    /// At least one.
+    /// At least one; those of the file itself come first, then those of `cameras/` by name.
     #[serde(default, rename = "camera")]
     pub cameras: Vec<CameraConfig>,
 }
@@ -128,24 +132,51 @@ pub enum ConfigError {
     File(#[from] settings::Error),
     #[error("{}: {problem}", path.display())]
     Invalid { path: PathBuf, problem: String },
+    #[error(transparent)]
+    Camera(#[from] cameras::CameraFileError),
 }
 
 impl Config {
+    /// Reads and checks it, with at least one camera.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let config = Self::read(path)?;
+        if config.cameras.is_empty() {
+            let problem =
+                "no camera: add one with `edge-agent camera add`, or a [[camera]] section".to_owned();
+            return Err(ConfigError::Invalid { path: path.to_owned(), problem });
+        }
+        Ok(config)
+    }
+
+    /// As [`Config::load`], of a box that may have no camera yet.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let mut config: Self = settings::load(path)?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        config.cameras.extend(cameras::load(base)?);
         config.check().map_err(|problem| ConfigError::Invalid { path: path.to_owned(), problem })?;
-        config.resolve(path.parent().unwrap_or(Path::new("")));
+        config.resolve(base);
         Ok(config)
     }
 
     fn check(&self) -> Result<(), String> {
-        if self.cameras.is_empty() {
-            return Err("no camera: add at least one [[camera]] section".into());
-        }
         let mut seen = BTreeSet::new();
         for camera in &self.cameras {
             if !seen.insert(&camera.id) {
-                return Err(format!("two cameras have the id `{}`: give each its own", camera.id));
+                return Err(match &camera.file {
+                    Some(file) => format!(
+                        "the id `{}` is taken: {} has it too; give each camera its own",
+                        camera.id,
+                        file.display()
+                    ),
+                    None => format!("two cameras have the id `{}`: give each its own", camera.id),
+                });
+            }
+            if let Some(fps) = camera.analyse_fps.filter(|fps| *fps != 0.0 && !(0.01..=1000.0).contains(fps))
+            {
+                return Err(format!(
+                    "camera `{}`: analyse_fps = {fps}: use 0 for all frames, or 0.01 to 1000",
+                    camera.id
+                ));
             }
             if camera.pipeline.is_none() && self.agent.pipeline.is_none() {
                 return Err(format!(
@@ -173,6 +204,10 @@ impl Config {
     }
 
     fn resolve(&mut self, base: &Path) {
+        let secrets = Secrets::open(&base.join(&self.agent.data));
+        for camera in &mut self.cameras {
+            camera.secrets = Some(secrets.clone());
+        }
         let mut paths = vec![&mut self.agent.data, &mut self.hub.key_file];
         paths.extend(self.agent.hardware.as_mut());
         paths.extend(self.models.folder.as_mut());

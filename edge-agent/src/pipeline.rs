@@ -23,7 +23,7 @@ const LEAST_NMS_IOU: f32 = 0.4;
 /// A checked pipeline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pipeline {
-    detector: Detector,
+    sections: Sections,
     scene: SceneConfig,
 }
 
@@ -48,9 +48,21 @@ impl Pipeline {
         Self::checked(settings::parse(text, path)?, path)
     }
 
+    /// The same with more rules, which come from `path`: those of one camera. All rules together are
+    /// checked again, so that names stay unique and classes are looked for.
+    pub fn with_rules(&self, lines: &[Line], zones: &[Zone], path: &Path) -> Result<Self, PipelineError> {
+        if lines.is_empty() && zones.is_empty() {
+            return Ok(self.clone());
+        }
+        let mut sections = self.sections.clone();
+        sections.line.extend_from_slice(lines);
+        sections.zone.extend_from_slice(zones);
+        Self::checked(sections, path)
+    }
+
     /// Which model looks at the frames, and how often.
     pub fn detector(&self) -> &Detector {
-        &self.detector
+        &self.sections.detector
     }
 
     /// What is followed and looked for.
@@ -61,12 +73,12 @@ impl Pipeline {
     /// Loads the detector it asks for. It looks for persons whatever the pipeline is after, down to the
     /// confidence from which heads are covered: see [`Pipeline::wants`] for what is followed.
     pub fn open_detector(&self, engine: &Engine, store: &Store) -> Result<ObjectDetector, DetectError> {
-        ObjectDetector::load(engine, &store.card(&self.detector.card)?, self.detector_config())
+        ObjectDetector::load(engine, &store.card(&self.sections.detector.card)?, self.detector_config())
     }
 
     fn detector_config(&self) -> DetectorConfig {
         let covered = RedactConfig::default().person_confidence;
-        let Detector { confidence, nms_iou, classes, .. } = &self.detector;
+        let Detector { confidence, nms_iou, classes, .. } = &self.sections.detector;
         let mut classes = classes.clone();
         if !classes.is_empty() && !classes.contains(&ObjectClass::Human) {
             classes.push(ObjectClass::Human);
@@ -76,7 +88,7 @@ impl Pipeline {
 
     /// Whether a detection is one that the pipeline follows, and not only one to be covered.
     pub fn wants(&self, detection: &Detection) -> bool {
-        let Detector { confidence, classes, .. } = &self.detector;
+        let Detector { confidence, classes, .. } = &self.sections.detector;
         detection.confidence >= *confidence && (classes.is_empty() || classes.contains(&detection.class))
     }
 
@@ -91,7 +103,7 @@ impl Pipeline {
             place,
             why,
         })?;
-        Ok(Self { detector: sections.detector, scene })
+        Ok(Self { sections, scene })
     }
 }
 

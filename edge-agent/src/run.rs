@@ -139,17 +139,21 @@ impl Prepared {
                 Some(index) => index,
                 None => {
                     let pipeline = Pipeline::load(path)?;
-                    if !pipeline.has_rules() {
-                        tracing::warn!(pipeline = %path.display(), "no line and no zone: its cameras raise no alert");
-                    }
                     detectors.push(pipeline.open_detector(&engine, &store)?);
                     pipelines.push((path, pipeline, detectors.len() - 1));
                     pipelines.len() - 1
                 }
             };
             let (_, pipeline, detector) = &pipelines[index];
-            watched.push(Watched { view: View::new(pipeline.clone()), detector: *detector });
-            analyse_fps.push(pipeline.detector().analyse_fps);
+            let own = camera.file.as_deref().unwrap_or(path);
+            let pipeline = pipeline
+                .with_rules(&camera.lines, &camera.zones, own)
+                .with_context(|| format!("camera `{}`", camera.id))?;
+            if !pipeline.has_rules() {
+                tracing::warn!(camera = %camera.id, "no line and no zone: this camera raises no alert");
+            }
+            analyse_fps.push(camera.analyse_fps.unwrap_or(pipeline.detector().analyse_fps));
+            watched.push(Watched { view: View::new(pipeline), detector: *detector });
         }
         let redactor = Redactor::load(&engine, &store.card(&config.models.faces)?, redact_config(config))?;
         Ok(Self { hardware, detectors, watched, analyse_fps, redactor })

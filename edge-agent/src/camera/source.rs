@@ -30,18 +30,19 @@ const AGENT_UNCERTAINTY_MS: u32 = 500;
 const LATENCY_MS: u32 = 80;
 const REFUSED: &str = "the camera refuses user or password";
 
-pub(super) struct Source {
+pub(crate) struct Source {
     pipeline: gst::Pipeline,
     packets: mpsc::Receiver<Packet>,
     overrun: Arc<AtomicBool>,
     unsupported: Arc<AtomicBool>,
     refused: Arc<AtomicBool>,
+    ntp: Arc<AtomicI64>,
     teardown: Duration,
 }
 
 /// Why a session ended.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(crate) struct Ended {
     pub state: CameraState,
     pub reason: String,
 }
@@ -84,10 +85,11 @@ impl Source {
         let refused = refusal::watch(&rtsp);
         let ntp = Arc::new(AtomicI64::new(NO_OFFSET));
         note_camera_clock(&rtsp, &ntp);
-        let intake = Intake { give, overrun: overrun.clone(), ntp, format: None, until_key: false };
+        let intake =
+            Intake { give, overrun: overrun.clone(), ntp: ntp.clone(), format: None, until_key: false };
         choose_video(&rtsp, &unsupported);
         build_on_pad(&rtsp, &pipeline, intake, &unsupported);
-        let source = Self { pipeline, packets, overrun, unsupported, refused, teardown };
+        let source = Self { pipeline, packets, overrun, unsupported, refused, ntp, teardown };
         // What goes wrong from here on is told by the bus.
         let _ = source.pipeline.set_state(gst::State::Playing);
         Ok(source)
@@ -101,6 +103,14 @@ impl Source {
     /// Whether packets were passed over since this was asked.
     pub fn overrun(&self) -> bool {
         self.overrun.swap(false, Ordering::AcqRel)
+    }
+
+    /// By how much the camera's clock is ahead of ours when a packet of this time comes in; `None` before
+    /// its first sender report.
+    pub fn clock_ahead_ms(&self, packet: &Packet) -> Option<i64> {
+        let offset = Some(self.ntp.load(Ordering::Acquire)).filter(|ns| *ns != NO_OFFSET)?;
+        let camera = offset.checked_add(i64::try_from(packet.pts?.as_nanos()).ok()?)? / 1_000_000;
+        Some(camera - unix_ms())
     }
 
     /// Why the session is over, if it is.
@@ -294,8 +304,7 @@ impl Intake {
 
 /// The camera's time where it has one that can be true, else the agent's.
 pub(super) fn moment(pts: Option<Duration>, ntp_offset: i64) -> Moment {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+    let now = unix_ms();
     let camera = pts
         .filter(|_| ntp_offset != NO_OFFSET)
         .and_then(|pts| ntp_offset.checked_add(i64::try_from(pts.as_nanos()).ok()?))
@@ -312,4 +321,9 @@ pub(super) fn moment(pts: Option<Duration>, ntp_offset: i64) -> Moment {
         uncertainty_ms: Some(uncertainty),
         seen_at: Instant::now(),
     }
+}
+
+fn unix_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }

@@ -8,7 +8,7 @@ use protocol::{Direction, ObjectClass, RuleId, Severity};
 use serde::Deserialize;
 use settings::Span;
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sections {
     #[serde(default)]
