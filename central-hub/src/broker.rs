@@ -23,15 +23,13 @@ pub use rights::RightsCounts;
 use rights::{Gate, HUB_USER};
 
 use crate::credential;
+use crate::door::peers::Peers;
 use crate::ingest::link::{BrokerAddress, MAX_PACKET_BYTES};
-use crate::store::Store;
 
 /// Most connections at a time.
 const CONNECTIONS: usize = 4096;
 /// Unacknowledged messages either way; agents keep to 64.
 const IN_FLIGHT: NonZeroU16 = NonZeroU16::new(128).unwrap();
-/// How often keys are compared with the database: a revoked agent is out after this time at most.
-const KEY_CHECK: Duration = Duration::from_millis(500);
 
 /// Why the broker did not start.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +50,8 @@ pub struct Broker {
 }
 
 impl Broker {
-    pub async fn start(listen: SocketAddr, store: Store) -> Result<Self, BrokerError> {
+    /// `peers` says who is behind which connection: only the door connects here, over loopback.
+    pub async fn start(listen: SocketAddr, peers: Peers) -> Result<Self, BrokerError> {
         let password = Secret::new(credential::random_token()?);
         let refuse = |e: rmqtt::Error| BrokerError::Listen { address: listen, why: e.to_string() };
         let listener = Builder::new()
@@ -77,7 +76,7 @@ impl Broker {
         let context = ServerContext::new().busy_check_enable(false).build().await;
         *context.extends.retain_mut().await = Box::new(retained::Retained::default());
         *context.extends.shared_subscription_mut().await = Box::new(retained::InTurn::default());
-        let gate = Arc::new(Gate::new(store, password.clone(), context.clone()));
+        let gate = Arc::new(Gate::new(peers, password.clone(), context.clone()));
         let hooks = context.extends.hook_mgr().register();
         for kind in [Type::ClientAuthenticate, Type::ClientSubscribeCheckAcl, Type::MessagePublishCheckAcl] {
             hooks.add(kind, Box::new(rights::Hooks(gate.clone()))).await;
@@ -113,26 +112,6 @@ impl Broker {
         self.gate.counts()
     }
 
-    /// Throws agents out whose key was taken away or renewed, by whichever process. Runs until dropped.
-    pub fn watch_keys(&self) -> impl Future<Output = ()> + Send + 'static {
-        let (gate, context) = (self.gate.clone(), self.context.clone());
-        async move {
-            let mut ticks = tokio::time::interval(KEY_CHECK);
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                ticks.tick().await;
-                match gate.outdated().await {
-                    Ok(clients) => {
-                        for client in clients {
-                            kick(&context, &client).await;
-                        }
-                    }
-                    Err(error) => tracing::warn!(%error, "keys not compared"),
-                }
-            }
-        }
-    }
-
     /// Stops listening and ends every connection.
     pub async fn stop(self) {
         let counts = self.counts();
@@ -149,18 +128,5 @@ impl Broker {
             subscriptions_refused = counts.subscriptions,
             "broker stopped"
         );
-    }
-}
-
-/// Ends a connection. Its rights have ended already.
-async fn kick(context: &ServerContext, client: &str) {
-    let sessions: Vec<_> = context.extends.shared().await.iter().collect();
-    for mut entry in sessions {
-        if entry.session().is_some_and(|s| s.id.client_id == client) {
-            match entry.kick(true, true, true).await {
-                Ok(_) => tracing::info!(client, "agent thrown out: its key is no longer valid"),
-                Err(error) => tracing::warn!(client, %error, "agent was leaving when it was thrown out"),
-            }
-        }
     }
 }

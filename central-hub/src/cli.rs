@@ -1,14 +1,12 @@
 //! The command line. Every command but `serve` works beside a running hub as well as without one.
 
-use std::fs::OpenOptions;
-use std::io::{IsTerminal, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, Parser, Subcommand};
-use protocol::{AgentId, SiteId};
+use protocol::AgentId;
 use settings::Secret;
 use tracing_subscriber::EnvFilter;
 
@@ -16,8 +14,7 @@ use crate::config::Config;
 use crate::credential;
 use crate::ports::Ports;
 use crate::run;
-use crate::store::agents::Enrolled;
-use crate::store::{FIRST_USER, Store};
+use crate::store::{FIRST_USER, Store, audit};
 
 /// Shortest password that is taken.
 const PASSWORD_CHARS: usize = 10;
@@ -52,25 +49,9 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Agent {
-    /// Let an agent in: makes its key and writes it to a file
-    Add {
-        #[arg(long)]
-        site: SiteId,
-        #[arg(long)]
-        agent: AgentId,
-        /// Where to write the key (mode 600)
-        #[arg(long, value_name = "FILE")]
-        key_file: PathBuf,
-        /// The name that people read
-        #[arg(long)]
-        name: Option<String>,
-        /// Give an agent that is there a new key; the old one ends at once
-        #[arg(long)]
-        renew: bool,
-    },
     /// All agents
     List,
-    /// Take an agent's key away; it is thrown out at once
+    /// Take an agent's certificates and open tokens away; it is cut at once
     Revoke {
         #[arg(long)]
         agent: AgentId,
@@ -145,35 +126,21 @@ async fn dispatch(line: Line) -> anyhow::Result<()> {
 
 async fn agent(store: &Store, command: Agent) -> anyhow::Result<()> {
     match command {
-        Agent::Add { site, agent, key_file, name, renew } => {
-            let key = credential::random_token()?;
-            // Written before it is valid, and in place only once it is.
-            let next = write_key(&key_file, &key, renew)?;
-            let hash = credential::token_hash(&key);
-            let enrolled = store.enrol_agent(&site, &agent, name.as_deref(), &hash, renew).await;
-            if !matches!(enrolled, Ok(Enrolled::New | Enrolled::Renewed)) {
-                let _ = std::fs::remove_file(&next);
-            }
-            let enrolled = enrolled?;
-            if enrolled == Enrolled::Refused {
-                bail!("agent {agent} is there already; add --renew to give it a new key");
-            }
-            std::fs::rename(&next, &key_file)
-                .with_context(|| format!("the key is in {}, but cannot be renamed", next.display()))?;
-            let how = if enrolled == Enrolled::New { "added" } else { "renewed; its old key has ended" };
-            println!("agent {agent} {how}; its key is in {}", key_file.display());
-        }
         Agent::List => {
-            println!("{:<16} {:<24} {:<8} {:<8} NAME", "SITE", "AGENT", "STATE", "KEY");
+            println!("{:<16} {:<24} {:<8} {:<8} NAME", "SITE", "AGENT", "STATE", "ACCESS");
             for a in store.list_agents().await? {
-                let key = if a.revoked { "revoked" } else { "valid" };
+                let access = match (a.revoked, a.held_why) {
+                    (true, _) => "revoked",
+                    (false, Some(_)) => "held",
+                    (false, None) => "valid",
+                };
                 let name = a.name.unwrap_or_default();
-                println!("{:<16} {:<24} {:<8} {key:<8} {name}", a.site, a.agent, a.state);
+                println!("{:<16} {:<24} {:<8} {access:<8} {name}", a.site, a.agent, a.state);
             }
         }
         Agent::Revoke { agent } => {
-            if !store.revoke_agent(&agent).await? {
-                bail!("agent {agent} has no key: see `central-hub agent list`");
+            if !store.revoke_agent(&agent, audit::OPERATOR).await? {
+                bail!("agent {agent} has nothing to take away: see `central-hub agent list`");
             }
             println!("agent {agent} revoked");
         }
@@ -218,22 +185,4 @@ fn wall_address(config: &Config) -> String {
         address.set_ip([127, 0, 0, 1].into());
     }
     format!("http://{address}")
-}
-
-/// Writes a key beside where it shall be; the path of that file.
-fn write_key(path: &Path, key: &str, replace: bool) -> anyhow::Result<PathBuf> {
-    if path.exists() && !replace {
-        bail!("{} is there already: name another file, or add --renew", path.display());
-    }
-    let mut next = path.as_os_str().to_owned();
-    next.push(".new");
-    let next = PathBuf::from(next);
-    let write = || -> std::io::Result<()> {
-        let _ = std::fs::remove_file(&next);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&next)?;
-        writeln!(file, "{key}")?;
-        file.sync_all()
-    };
-    write().with_context(|| format!("cannot write the key to {}", next.display()))?;
-    Ok(next)
 }

@@ -3,6 +3,7 @@
 //! Data flows one way: broker -> ingest -> store -> feed -> wall. The rules that need no socket or
 //! clock live in hub-core.
 
+pub mod agent_api;
 pub mod broker;
 pub mod cli;
 pub mod clock;

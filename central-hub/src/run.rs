@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, selftest};
 use crate::config::{self, Config};
+use crate::door::{self, peers::Peers};
 use crate::ingest::link::{BrokerAddress, Link};
 use crate::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
 use crate::ports::Ports;
@@ -124,9 +125,10 @@ async fn start_broker(
         tracing::info!(host, port, "using an external broker");
         return Ok((BrokerAddress { host: host.to_owned(), port, login }, None));
     }
-    let broker = Broker::start(config.broker.listen, store.clone()).await?;
+    let peers = Peers::default();
+    let broker = Broker::start(config.broker.listen, peers.clone()).await?;
     tracing::info!(address = %broker.address(), "broker listening");
-    let watch = tokio::spawn(broker.watch_keys());
+    let watch = tokio::spawn(door::watch::run(peers, store.clone()));
     Ok((broker.for_hub(), Some((broker, watch))))
 }
 

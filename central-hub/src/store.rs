@@ -7,11 +7,13 @@
 
 pub mod agents;
 pub mod alerts;
+pub mod audit;
 pub mod certificates;
 pub mod changes;
 pub mod operators;
 pub mod records;
 pub mod stills;
+pub mod tokens;
 
 use std::borrow::Cow;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -28,7 +30,10 @@ use tokio::sync::watch;
 use crate::clock::now_ms;
 use crate::credential;
 
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "first", include_str!("../migrations/0001_first.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "first", include_str!("../migrations/0001_first.sql")),
+    (2, "enrolment", include_str!("../migrations/0002_enrolment.sql")),
+];
 /// 3.51.3 repaired a WAL-reset race that could corrupt a database with several writers.
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 const READERS: u32 = 4;

@@ -1,7 +1,7 @@
-//! The hub over HTTP: stills from agents, the API for operators, the feed, the wall's files.
+//! The hub over HTTP for operators: their API, the feed, the wall's files.
 //!
-//! Every answer carries the same protecting headers; everything but health and login needs either an
-//! agent's key or an operator's session.
+//! Every answer carries the same protecting headers; everything but health and login needs an
+//! operator's session. Agents have a door of their own: `agent_api`.
 
 mod agents;
 mod alerts;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use protocol::SiteId;
 use tokio::sync::Semaphore;
@@ -31,12 +31,10 @@ pub use error::Refusal;
 
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
     form-action 'self'; object-src 'none'; require-trusted-types-for 'script'";
-/// Largest request body, stills apart.
+/// Largest request body.
 const BODY_BYTES: usize = 64 * 1024;
 /// Password checks at a time: each takes 19 MiB and a core.
 const PASSWORD_CHECKS: usize = 2;
-/// Stills being received at a time.
-const UPLOADS: usize = 32;
 /// Feeds open at a time.
 const FEEDS: usize = 256;
 
@@ -48,7 +46,6 @@ pub struct App {
     /// Ends the feeds, which otherwise never end.
     pub stop: CancellationToken,
     password_checks: Arc<Semaphore>,
-    uploads: Arc<Semaphore>,
     feeds: Arc<Semaphore>,
 }
 
@@ -59,7 +56,6 @@ impl App {
             site_names: Arc::new(site_names),
             stop,
             password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
-            uploads: Arc::new(Semaphore::new(UPLOADS)),
             feeds: Arc::new(Semaphore::new(FEEDS)),
         }
     }
@@ -80,7 +76,6 @@ pub fn router(app: App, wall: Option<PathBuf>) -> Router {
         .route("/session", post(session::open))
         .merge(operators)
         .route_layer(from_fn(session::same_origin))
-        .route("/stills/{agent}/{epoch}/{seq}", put(stills::receive))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::wrong_method)

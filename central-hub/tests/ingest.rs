@@ -3,7 +3,10 @@
 use central_hub::ingest::read;
 use central_hub::store::Store;
 use central_hub::store::alerts::{AlertView, Filter};
+use central_hub::store::certificates::Issued;
 use central_hub::store::records::{Committed, SettledCache};
+use central_hub::store::tokens::Redeemed;
+use protocol::enrol::Identity;
 use protocol::{Ack, RejectReason};
 use serde_json::{Value, json};
 
@@ -19,8 +22,7 @@ impl Hub {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("data")).await.unwrap();
-        let (site, agent) = ("market".parse().unwrap(), "gate".parse().unwrap());
-        store.enrol_agent(&site, &agent, None, b"hash", false).await.unwrap();
+        enrol(&store, "market", "gate").await;
         Self { store, cache: SettledCache::default(), _folder: folder }
     }
 
@@ -41,6 +43,22 @@ impl Hub {
     async fn alerts(&self) -> Vec<AlertView> {
         self.store.alerts(&Filter::default(), None, 200).await.unwrap().0
     }
+}
+
+/// Lets an agent in as its token would; no connection is made here, so the certificate itself is a word.
+async fn enrol(store: &Store, site: &str, agent: &str) {
+    let identity = Identity { site: site.parse().unwrap(), agent: agent.parse().unwrap() };
+    store.put_token(agent.as_bytes(), &identity, None, i64::MAX, "test").await.unwrap();
+    let issued = Issued {
+        serial: agent.to_owned(),
+        identity,
+        authority: "test".to_owned(),
+        key_hash: vec![1],
+        pem: String::new(),
+        not_before: 0,
+        not_after: i64::MAX,
+    };
+    assert_eq!(store.redeem(agent.as_bytes(), &issued, "test").await.unwrap(), Redeemed::New);
 }
 
 fn message(records: &[Value]) -> Vec<u8> {
@@ -172,7 +190,7 @@ async fn strangers_are_neither_stored_nor_acknowledged() {
         let committed = hub.commit(&[(topic, message(&[raised(1)]))]).await;
         assert_eq!((committed.acks.len(), committed.counts.stranger), (0, 1), "{topic}");
     }
-    hub.store.revoke_agent(&"gate".parse().unwrap()).await.unwrap();
+    hub.store.revoke_agent(&"gate".parse().unwrap(), "test").await.unwrap();
     assert_eq!(hub.commit(&[(TOPIC, message(&[raised(1)]))]).await.counts.stranger, 1);
     assert!(hub.alerts().await.is_empty());
 }

@@ -17,6 +17,8 @@ pub mod drill;
 pub mod discover;
 pub mod figures;
 pub mod hardware;
+pub mod hub;
+pub mod identity;
 pub mod logging;
 pub mod model;
 pub mod onvif;

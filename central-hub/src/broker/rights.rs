@@ -1,24 +1,23 @@
 //! Who may connect to the embedded broker, and which topics are whose.
 //!
-//! An agent logs in with its id and its key. It speaks on its own alert, status, health and reply,
-//! and listens to its own ack, config and command; nothing else. The hub itself is a client with a
-//! password that is new at every start.
+//! Who an agent is, the door says: by the certificate behind its connection. It speaks on its own alert,
+//! status, health and reply, and listens to its own ack, config and command; nothing else. The hub
+//! itself is a client with a password that is new at every start.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use protocol::Topic;
+use protocol::enrol::Identity;
 use rmqtt::codec::v5::SubscribeAckReason;
 use rmqtt::context::ServerContext;
 use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType};
 use rmqtt::types::{AuthResult, ConnectInfo, Id, PublishAclResult, SubscribeAclResult};
 use settings::Secret;
 
-use crate::credential::{same_bytes, token_hash};
-use crate::store::agents::Login;
-use crate::store::{Store, StoreError};
+use crate::credential::same_bytes;
+use crate::door::peers::Peers;
 
 /// The hub's own user: `$` is in no agent id.
 pub(super) const HUB_USER: &str = "$hub";
@@ -31,32 +30,22 @@ pub struct RightsCounts {
     pub subscriptions: u64,
 }
 
-/// A connection that passed, by the key that it used.
-struct Passed {
-    login: Login,
-    /// Was not among the broker's sessions when last looked for.
-    absent: bool,
-}
-
-/// Decides. Remembers who logged in with which key, to notice when that key is no longer valid.
+/// Decides, by what the door knows of a connection.
 pub(super) struct Gate {
-    store: Store,
+    peers: Peers,
     hub_password: Secret,
     context: ServerContext,
-    /// By client id: an agent whose key was renewed may have a connection by its old key besides.
-    logged_in: Mutex<HashMap<String, Passed>>,
     logins: AtomicU64,
     publishes: AtomicU64,
     subscriptions: AtomicU64,
 }
 
 impl Gate {
-    pub(super) fn new(store: Store, hub_password: Secret, context: ServerContext) -> Self {
+    pub(super) fn new(peers: Peers, hub_password: Secret, context: ServerContext) -> Self {
         Self {
-            store,
+            peers,
             hub_password,
             context,
-            logged_in: Mutex::default(),
             logins: AtomicU64::new(0),
             publishes: AtomicU64::new(0),
             subscriptions: AtomicU64::new(0),
@@ -71,27 +60,6 @@ impl Gate {
         }
     }
 
-    /// The client ids that logged in with a key that is no longer valid. They have no rights from now on.
-    pub(super) async fn outdated(&self) -> Result<Vec<String>, StoreError> {
-        let valid: HashMap<String, Login> =
-            self.store.logins().await?.into_iter().map(|l| (l.agent.clone(), l)).collect();
-        let sessions = self.context.extends.shared().await;
-        let mut logged_in = self.logged_in.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut gone = Vec::new();
-        logged_in.retain(|client, passed| {
-            if valid.get(&passed.login.agent) != Some(&passed.login) {
-                gone.push(client.clone());
-                return false;
-            }
-            // Absent twice: it has left. Once may be a session that is only being made.
-            let absent = !sessions.exist(client);
-            let left = absent && passed.absent;
-            passed.absent = absent;
-            !left
-        });
-        Ok(gone)
-    }
-
     async fn authenticate(&self, client: &ConnectInfo) -> AuthResult {
         let user = client.username().map_or("", |u| u.as_ref());
         let password = client.password().map_or(&[][..], |p| p.as_ref());
@@ -102,70 +70,55 @@ impl Gate {
                 AuthResult::BadUsernameOrPassword
             };
         }
-        let login = match self.store.login_of(user).await {
-            Ok(login) => login,
-            Err(error) => {
-                tracing::error!(%error, "agent's key not looked up, login refused");
-                return AuthResult::NotAuthorized;
-            }
+        let Some(identity) = self.identity(client.id()) else {
+            return AuthResult::NotAuthorized;
         };
-        let offered = token_hash(&String::from_utf8_lossy(password));
-        let Some(login) = login.filter(|l| same_bytes(&l.key_hash, &offered)) else {
-            return AuthResult::BadUsernameOrPassword;
-        };
-        if let Err(why) = self.admissible(client, &login).await {
-            tracing::warn!(agent = user, why, "agent's connection refused");
+        if let Err(why) = self.admissible(client, &identity).await {
+            tracing::warn!(agent = %identity.agent, why, "agent's connection refused");
             return AuthResult::NotAuthorized;
         }
-        let mut logged_in = self.logged_in.lock().unwrap_or_else(PoisonError::into_inner);
-        logged_in.insert(client.client_id().to_string(), Passed { login, absent: false });
         AuthResult::Allow(false, None)
     }
 
-    /// What a right key does not excuse.
-    async fn admissible(&self, client: &ConnectInfo, login: &Login) -> Result<(), &'static str> {
+    /// What a right certificate does not excuse.
+    async fn admissible(&self, client: &ConnectInfo, identity: &Identity) -> Result<(), &'static str> {
         let ConnectInfo::V5(_, connect) = client else {
             return Err("only MQTT 5 is spoken here");
         };
         // The broker publishes a last will without asking for rights, so it is asked here.
-        if connect.last_will.as_ref().is_some_and(|will| !may_publish(login, &will.topic)) {
+        if connect.last_will.as_ref().is_some_and(|will| !may_publish(identity, &will.topic)) {
             return Err("its last will is on a topic that is not its own");
         }
         // A client id that is in use is taken over: nobody shall take another one's.
-        let taken = |other: &str| other != login.agent;
+        let client_id: &str = client.client_id();
+        if client_id != identity.agent.as_str() {
+            return Err("its client id is not its agent id");
+        }
         let session = self.context.extends.shared().await.entry(client.id().clone()).session();
-        if session.is_some_and(|s| taken(s.id.username_ref())) {
+        if session.is_some_and(|s| self.identity(&s.id).is_some_and(|other| other != *identity)) {
             return Err("its client id is in use by somebody else");
         }
-        match self.store.login_of(client.client_id()).await {
-            Ok(owner) if owner.as_ref().is_some_and(|o| taken(&o.agent)) => {
-                Err("its client id is another agent's id")
-            }
-            Ok(_) => Ok(()),
-            Err(_) => Err("its client id could not be checked"),
-        }
+        Ok(())
     }
 
-    /// By which login a connection passed.
-    fn login(&self, connection: &Id) -> Option<Login> {
-        let logged_in = self.logged_in.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed = logged_in.get::<str>(connection.client_id.as_ref())?;
-        (passed.login.agent == connection.username_ref()).then(|| passed.login.clone())
+    /// Whose certificate is behind a connection.
+    fn identity(&self, connection: &Id) -> Option<Identity> {
+        Some(self.peers.behind(connection.remote_addr?)?.identity)
     }
 }
 
-fn own(login: &Login, topic: &str) -> Option<Topic> {
+fn own(identity: &Identity, topic: &str) -> Option<Topic> {
     let topic: Topic = topic.parse().ok()?;
-    (topic.agent.as_str() == login.agent && topic.site.as_str() == login.site).then_some(topic)
+    (topic.agent == identity.agent && topic.site == identity.site).then_some(topic)
 }
 
-fn may_publish(login: &Login, topic: &str) -> bool {
-    own(login, topic).is_some_and(|t| t.channel.is_from_agent())
+fn may_publish(identity: &Identity, topic: &str) -> bool {
+    own(identity, topic).is_some_and(|t| t.channel.is_from_agent())
 }
 
 /// Wildcards and shared subscriptions are no topics of ours, so they are refused with the rest.
-fn may_subscribe(login: &Login, filter: &str) -> bool {
-    own(login, filter).is_some_and(|t| !t.channel.is_from_agent())
+fn may_subscribe(identity: &Identity, filter: &str) -> bool {
+    own(identity, filter).is_some_and(|t| !t.channel.is_from_agent())
 }
 
 /// The gate as rmqtt calls it.
@@ -187,9 +140,8 @@ impl Handler for Hooks {
                 (false, Some(HookResult::AuthResult(result)))
             }
             Parameter::MessagePublishCheckAcl(session, publish) => {
-                let agent = session.id.username_ref();
-                let allowed =
-                    gate.login(&session.id).is_some_and(|login| may_publish(&login, &publish.topic));
+                let agent: &str = session.id.client_id.as_ref();
+                let allowed = gate.identity(&session.id).is_some_and(|who| may_publish(&who, &publish.topic));
                 let result = if allowed {
                     PublishAclResult::allow()
                 } else {
@@ -201,11 +153,11 @@ impl Handler for Hooks {
                 (false, Some(HookResult::PublishAclResult(result)))
             }
             Parameter::ClientSubscribeCheckAcl(session, subscribe) => {
-                let agent = session.id.username_ref();
+                let agent: &str = session.id.client_id.as_ref();
                 let filter = &subscribe.topic_filter;
                 let whole = !subscribe.opts.has_shared_group();
                 let allowed =
-                    gate.login(&session.id).is_some_and(|login| whole && may_subscribe(&login, filter));
+                    gate.identity(&session.id).is_some_and(|who| whole && may_subscribe(&who, filter));
                 let result = if allowed {
                     SubscribeAclResult::new_success(subscribe.opts.qos(), None)
                 } else {
@@ -227,7 +179,7 @@ mod tests {
 
     #[test]
     fn an_agent_speaks_and_listens_on_its_own_topics_only() {
-        let login = Login { agent: "gate".into(), site: "market".into(), key_hash: vec![] };
+        let login = Identity { site: "market".parse().unwrap(), agent: "gate".parse().unwrap() };
         for channel in ["alert", "status", "health", "reply"] {
             assert!(may_publish(&login, &format!("signalbox/v1/market/gate/{channel}")));
             assert!(!may_subscribe(&login, &format!("signalbox/v1/market/gate/{channel}")));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::{FromRow, SqliteConnection};
 
-use super::{Store, StoreError, changes};
+use super::{Store, StoreError, audit, changes};
 use crate::clock::now_ms;
 
 /// An agent as the API shows it.
@@ -36,23 +36,6 @@ pub struct CameraView {
     pub height: Option<i64>,
 }
 
-/// An agent that may log in.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct Login {
-    pub agent: String,
-    pub site: String,
-    pub key_hash: Vec<u8>,
-}
-
-/// What became of an enrolment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Enrolled {
-    New,
-    Renewed,
-    /// There already, and no renewal was asked for.
-    Refused,
-}
-
 /// A line of `agent list`.
 #[derive(Debug, Clone, FromRow)]
 pub struct Listed {
@@ -60,7 +43,11 @@ pub struct Listed {
     pub site: String,
     pub name: Option<String>,
     pub state: String,
+    /// When the latest of its valid certificates ends; none where it has none.
+    pub valid_until: Option<i64>,
     pub revoked: bool,
+    /// Two boxes were seen with its certificate; what was seen.
+    pub held_why: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -88,74 +75,68 @@ struct CameraRow {
 }
 
 impl Store {
-    /// Lets an agent in by the hash of its key. With `renew`, an agent that is there gets a new key.
-    pub async fn enrol_agent(
-        &self,
-        site: &SiteId,
-        agent: &AgentId,
-        name: Option<&str>,
-        key_hash: &[u8],
-        renew: bool,
-    ) -> Result<Enrolled, StoreError> {
+    /// Takes everything away from an agent: its certificates, and tokens that are open for it. Whether
+    /// there was anything to take.
+    pub async fn revoke_agent(&self, agent: &AgentId, actor: &str) -> Result<bool, StoreError> {
+        let now = now_ms();
         let mut tx = self.write().await?;
-        let there: bool = sqlx::query_scalar("SELECT count(*) > 0 FROM agents WHERE agent = ?1")
-            .bind(agent.as_str())
-            .fetch_one(&mut *tx)
-            .await?;
-        if there && !renew {
-            return Ok(Enrolled::Refused);
+        let sql = "UPDATE certificates SET state = 'revoked', ended_at = ?2
+            WHERE agent = ?1 AND state IN ('pending', 'active')";
+        let ended = sqlx::query(sql).bind(agent.as_str()).bind(now).execute(&mut *tx).await?.rows_affected();
+        let sql = "DELETE FROM tokens WHERE agent = ?1 AND redeemed_at IS NULL AND expires_at > ?2";
+        let tokens = sqlx::query(sql).bind(agent.as_str()).bind(now).execute(&mut *tx).await?.rows_affected();
+        let sql = "UPDATE agents SET revoked_at = ?2, state = 'offline', since = ?2
+            WHERE agent = ?1 AND revoked_at IS NULL";
+        let there = sqlx::query(sql).bind(agent.as_str()).bind(now).execute(&mut *tx).await?.rows_affected();
+        if ended + tokens + there == 0 {
+            return Ok(false);
         }
-        let sql = "INSERT INTO agents (agent, site, name, key_hash, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
-            ON CONFLICT (agent) DO UPDATE SET site = excluded.site, name = coalesce(excluded.name, name),
-                key_hash = excluded.key_hash, revoked_at = NULL";
-        sqlx::query(sql)
-            .bind(agent.as_str())
-            .bind(site.as_str())
-            .bind(name)
-            .bind(key_hash)
-            .bind(now_ms())
-            .execute(&mut *tx)
-            .await?;
+        let detail = format!("{ended} valid certificates and {tokens} open tokens were taken away.");
+        audit::log(&mut tx, "revoked", actor, Some(agent.as_str()), &detail).await?;
         let change = changes::log_agent(&mut tx, agent.as_str()).await?;
         tx.commit().await?;
         self.announce(change);
-        Ok(if there { Enrolled::Renewed } else { Enrolled::New })
+        Ok(true)
     }
 
-    /// Takes an agent's key away; whether it had one.
-    pub async fn revoke_agent(&self, agent: &AgentId) -> Result<bool, StoreError> {
+    /// Two boxes were seen with one certificate: no new connection until an operator decides. Whether it
+    /// was not held already.
+    pub async fn hold_agent(&self, agent: &AgentId, why: &str, actor: &str) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let sql = "UPDATE agents SET key_hash = NULL, revoked_at = ?2, state = 'offline', since = ?2
-            WHERE agent = ?1 AND key_hash IS NOT NULL";
-        let done =
-            sqlx::query(sql).bind(agent.as_str()).bind(now_ms()).execute(&mut *tx).await?.rows_affected() > 0;
+        let sql = "UPDATE agents SET held_at = ?2, held_why = ?3 WHERE agent = ?1 AND held_at IS NULL";
+        let query = sqlx::query(sql).bind(agent.as_str()).bind(now_ms()).bind(why);
+        if query.execute(&mut *tx).await?.rows_affected() == 0 {
+            return Ok(false);
+        }
+        audit::log(&mut tx, "held", actor, Some(agent.as_str()), why).await?;
         let change = changes::log_agent(&mut tx, agent.as_str()).await?;
         tx.commit().await?;
         self.announce(change);
-        Ok(done)
+        Ok(true)
+    }
+
+    /// Ends what [`Self::hold_agent`] began; whether it was held.
+    pub async fn release_agent(&self, agent: &AgentId, actor: &str) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "UPDATE agents SET held_at = NULL, held_why = NULL
+            WHERE agent = ?1 AND held_at IS NOT NULL";
+        if sqlx::query(sql).bind(agent.as_str()).execute(&mut *tx).await?.rows_affected() == 0 {
+            return Ok(false);
+        }
+        audit::log(&mut tx, "released", actor, Some(agent.as_str()), "It may connect again.").await?;
+        let change = changes::log_agent(&mut tx, agent.as_str()).await?;
+        tx.commit().await?;
+        self.announce(change);
+        Ok(true)
     }
 
     pub async fn list_agents(&self) -> Result<Vec<Listed>, StoreError> {
-        let sql = "SELECT agent, site, coalesce(own_name, name) AS name, state, key_hash IS NULL AS revoked
+        let sql =
+            "SELECT agent, site, coalesce(own_name, name) AS name, state, revoked_at IS NOT NULL AS revoked,
+            held_why, (SELECT max(c.not_after) FROM certificates c WHERE c.agent = agents.agent
+                AND c.state IN ('pending', 'active')) AS valid_until
             FROM agents ORDER BY site, agent";
         Ok(sqlx::query_as(sql).fetch_all(&self.reader).await?)
-    }
-
-    /// The agents that may log in now.
-    pub async fn logins(&self) -> Result<Vec<Login>, StoreError> {
-        let sql = "SELECT agent, site, key_hash FROM agents WHERE key_hash IS NOT NULL";
-        Ok(sqlx::query_as(sql).fetch_all(&self.reader).await?)
-    }
-
-    pub async fn login_of(&self, agent: &str) -> Result<Option<Login>, StoreError> {
-        let sql = "SELECT agent, site, key_hash FROM agents WHERE agent = ?1 AND key_hash IS NOT NULL";
-        Ok(sqlx::query_as(sql).bind(agent).fetch_optional(&self.reader).await?)
-    }
-
-    /// Whose key has this hash.
-    pub async fn login_by_key(&self, key_hash: &[u8]) -> Result<Option<Login>, StoreError> {
-        let sql = "SELECT agent, site, key_hash FROM agents WHERE key_hash = ?1";
-        Ok(sqlx::query_as(sql).bind(key_hash).fetch_optional(&self.reader).await?)
     }
 
     /// After a start nobody has been heard yet: what was online or offline is unknown.
@@ -207,6 +188,26 @@ impl Store {
             })
             .collect())
     }
+}
+
+/// Lets an agent in, anew where it was taken away; the change's number.
+pub(super) async fn let_in(
+    db: &mut SqliteConnection,
+    site: &SiteId,
+    agent: &AgentId,
+    name: Option<&str>,
+) -> Result<i64, StoreError> {
+    let sql = "INSERT INTO agents (agent, site, name, created_at) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (agent) DO UPDATE SET site = excluded.site, name = coalesce(excluded.name, name),
+            revoked_at = NULL, held_at = NULL, held_why = NULL";
+    sqlx::query(sql)
+        .bind(agent.as_str())
+        .bind(site.as_str())
+        .bind(name)
+        .bind(now_ms())
+        .execute(&mut *db)
+        .await?;
+    changes::log_agent(db, agent.as_str()).await
 }
 
 /// Writes down an agent's word about itself; the change's number.

@@ -2,9 +2,14 @@
 
 use protocol::enrol::Identity;
 use protocol::{AgentId, SiteId};
-use sqlx::FromRow;
+use sqlx::{FromRow, SqliteConnection};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, audit};
+use crate::clock::now_ms;
+
+/// Most certificates one agent gets in an hour: a box that asks on and on fills no disk.
+const ISSUED_AN_HOUR: i64 = 600;
+const HOUR_MS: i64 = 60 * 60 * 1000;
 
 /// A certificate that is on the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +36,52 @@ impl State {
     pub fn is_valid(self) -> bool {
         matches!(self, State::Pending | State::Active)
     }
+}
+
+/// A certificate that the authority has just made, for the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    pub serial: String,
+    pub identity: Identity,
+    /// The issuer's fingerprint, as `authorities.fingerprint`.
+    pub authority: String,
+    /// SHA-256 of the public key (SubjectPublicKeyInfo, DER).
+    pub key_hash: Vec<u8>,
+    pub pem: String,
+    /// Milliseconds since 1970, like `not_after`.
+    pub not_before: i64,
+    pub not_after: i64,
+}
+
+/// What became of a renewal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Renewed {
+    /// The certificate that was offered is pending now.
+    New,
+    /// The same key has asked before and got the certificate with this serial, which is pending.
+    Again(String),
+    /// The certificate by which was asked is not valid any more, or its agent is held.
+    NotValid,
+    /// Too many in an hour.
+    TooMany,
+}
+
+/// The stored certificate itself.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Stored {
+    pub pem: String,
+    pub authority: String,
+    pub not_before: i64,
+    pub not_after: i64,
+}
+
+/// A valid certificate by an authority, as `ca retire` lists it.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Bearer {
+    pub serial: String,
+    pub site: String,
+    pub agent: String,
+    pub not_after: i64,
 }
 
 #[derive(FromRow)]
@@ -60,6 +111,142 @@ impl Store {
         let rows: Vec<Row> = sqlx::query_as(sql).fetch_all(&self.reader).await?;
         rows.into_iter().map(certificate).collect()
     }
+
+    /// The text and dates of a certificate.
+    pub async fn stored_certificate(&self, serial: &str) -> Result<Option<Stored>, StoreError> {
+        let sql = "SELECT pem, authority, not_before, not_after FROM certificates WHERE serial = ?1";
+        Ok(sqlx::query_as(sql).bind(serial).fetch_optional(&self.reader).await?)
+    }
+
+    /// Puts a renewed certificate beside the one by which it was asked for (`by`). There is one pending
+    /// at most; asking by a pending one proves that the box has it, which confirms it.
+    pub async fn renew(&self, by: &str, issued: &Issued) -> Result<Renewed, StoreError> {
+        let now = now_ms();
+        let agent = &issued.identity.agent;
+        let mut tx = self.write().await?;
+        let sql = sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE c.serial = ?1 AND c.state IN ('pending', 'active')
+                AND a.held_at IS NULL AND a.revoked_at IS NULL AND a.site = c.site"
+        ));
+        let row: Option<Row> = sqlx::query_as(sql).bind(by).fetch_optional(&mut *tx).await?;
+        let Some(present) = row.map(certificate).transpose()? else { return Ok(Renewed::NotValid) };
+        if present.identity != issued.identity {
+            return Ok(Renewed::NotValid);
+        }
+        if present.state == State::Pending {
+            activate(&mut tx, agent, by, now).await?;
+        }
+        let sql = "SELECT serial, key_hash FROM certificates WHERE agent = ?1 AND state = 'pending'";
+        let pending: Option<(String, Vec<u8>)> =
+            sqlx::query_as(sql).bind(agent.as_str()).fetch_optional(&mut *tx).await?;
+        if let Some((serial, key_hash)) = &pending
+            && *key_hash == issued.key_hash
+        {
+            return Ok(Renewed::Again(serial.clone()));
+        }
+        let sql = "SELECT count(*) FROM certificates WHERE agent = ?1 AND issued_at > ?2";
+        let lately: i64 =
+            sqlx::query_scalar(sql).bind(agent.as_str()).bind(now - HOUR_MS).fetch_one(&mut *tx).await?;
+        if lately >= ISSUED_AN_HOUR {
+            return Ok(Renewed::TooMany);
+        }
+        if let Some((serial, _)) = pending {
+            end(&mut tx, &serial, "superseded", now).await?;
+        }
+        insert(&mut tx, issued, "pending", now).await?;
+        let actor = format!("agent:{}", issued.identity.common_name());
+        let detail = format!("Certificate {} was issued by its certificate {by}.", issued.serial);
+        audit::log(&mut tx, "renewed", &actor, Some(agent.as_str()), &detail).await?;
+        tx.commit().await?;
+        Ok(Renewed::New)
+    }
+
+    /// From now on this is its box's only certificate. Whether it is valid; again is as good as once.
+    pub async fn confirm(&self, serial: &str) -> Result<bool, StoreError> {
+        let now = now_ms();
+        let mut tx = self.write().await?;
+        let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE c.serial = ?1"));
+        let row: Option<Row> = sqlx::query_as(sql).bind(serial).fetch_optional(&mut *tx).await?;
+        let Some(present) = row.map(certificate).transpose()? else { return Ok(false) };
+        match present.state {
+            State::Pending => {
+                let agent = &present.identity.agent;
+                let ended = activate(&mut tx, agent, serial, now).await?;
+                let actor = format!("agent:{}", present.identity.common_name());
+                let detail = format!("Certificate {serial} is in use; {ended} earlier ones ended.");
+                audit::log(&mut tx, "confirmed", &actor, Some(agent.as_str()), &detail).await?;
+                tx.commit().await?;
+                Ok(true)
+            }
+            State::Active => Ok(true),
+            State::Superseded | State::Revoked => Ok(false),
+        }
+    }
+
+    /// The valid certificates that an authority has signed.
+    pub async fn valid_under(&self, authority: &str) -> Result<Vec<Bearer>, StoreError> {
+        let sql = "SELECT serial, site, agent, not_after FROM certificates
+            WHERE authority = ?1 AND state IN ('pending', 'active') ORDER BY site, agent";
+        Ok(sqlx::query_as(sql).bind(authority).fetch_all(&self.reader).await?)
+    }
+}
+
+/// Adds a certificate to the list.
+pub(super) async fn insert(
+    db: &mut SqliteConnection,
+    issued: &Issued,
+    state: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO certificates
+        (serial, site, agent, authority, key_hash, pem, issued_at, not_before, not_after, state)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    sqlx::query(sql)
+        .bind(&issued.serial)
+        .bind(issued.identity.site.as_str())
+        .bind(issued.identity.agent.as_str())
+        .bind(&issued.authority)
+        .bind(&issued.key_hash)
+        .bind(&issued.pem)
+        .bind(now)
+        .bind(issued.not_before)
+        .bind(issued.not_after)
+        .bind(state)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Ends an agent's valid certificates but one; how many.
+pub(super) async fn supersede_others(
+    db: &mut SqliteConnection,
+    agent: &AgentId,
+    but: &str,
+    now: i64,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE certificates SET state = 'superseded', ended_at = ?3
+        WHERE agent = ?1 AND serial <> ?2 AND state IN ('pending', 'active')";
+    let done = sqlx::query(sql).bind(agent.as_str()).bind(but).bind(now).execute(db).await?;
+    Ok(done.rows_affected())
+}
+
+async fn activate(
+    db: &mut SqliteConnection,
+    agent: &AgentId,
+    serial: &str,
+    now: i64,
+) -> Result<u64, StoreError> {
+    sqlx::query("UPDATE certificates SET state = 'active' WHERE serial = ?1")
+        .bind(serial)
+        .execute(&mut *db)
+        .await?;
+    supersede_others(db, agent, serial, now).await
+}
+
+async fn end(db: &mut SqliteConnection, serial: &str, state: &str, now: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE certificates SET state = ?2, ended_at = ?3 WHERE serial = ?1";
+    sqlx::query(sql).bind(serial).bind(state).bind(now).execute(db).await?;
+    Ok(())
 }
 
 fn certificate(row: Row) -> Result<Certificate, StoreError> {

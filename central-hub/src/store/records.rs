@@ -145,7 +145,7 @@ impl Batch<'_> {
         let Arrival { site, agent, content, received_at } = arrival;
         let enrolled: Option<i64> = sqlx::query_scalar(
             "UPDATE agents SET last_seen = ?3 WHERE agent = ?1 AND site = ?2
-                AND key_hash IS NOT NULL RETURNING 1",
+                AND revoked_at IS NULL RETURNING 1",
         )
         .bind(agent.as_str())
         .bind(site.as_str())

@@ -1,0 +1,136 @@
+//! Enrolment tokens: made by an operator, good once. Redeeming one is a single transaction.
+
+use protocol::enrol::Identity;
+use protocol::{AgentId, SiteId};
+use sqlx::{FromRow, SqliteConnection};
+
+use super::certificates::{self, Issued};
+use super::{Store, StoreError, agents, audit, changes};
+use crate::clock::now_ms;
+
+/// A token as it was made. The secret itself is kept nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    pub identity: Identity,
+    pub name: Option<String>,
+    pub expires_at: i64,
+    /// The certificate that it was redeemed for.
+    pub serial: Option<String>,
+}
+
+/// What became of a redemption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redeemed {
+    /// The box is in, by this certificate: the one that was offered.
+    New,
+    /// The same key has redeemed it before, for the certificate with this serial.
+    Again(String),
+    Unknown,
+    Expired,
+    /// By another key, or what it was redeemed for is no longer valid.
+    Used,
+}
+
+#[derive(FromRow)]
+struct Row {
+    site: String,
+    agent: String,
+    name: Option<String>,
+    expires_at: i64,
+    serial: Option<String>,
+}
+
+const SELECT: &str = "SELECT site, agent, name, expires_at, serial FROM tokens WHERE secret_hash = ?1";
+
+impl Store {
+    /// Notes a new token by its hash.
+    pub async fn put_token(
+        &self,
+        secret_hash: &[u8],
+        identity: &Identity,
+        name: Option<&str>,
+        expires_at: i64,
+        actor: &str,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "INSERT INTO tokens (secret_hash, site, agent, name, created_at, expires_at)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        sqlx::query(sql)
+            .bind(secret_hash)
+            .bind(identity.site.as_str())
+            .bind(identity.agent.as_str())
+            .bind(name)
+            .bind(now_ms())
+            .bind(expires_at)
+            .execute(&mut *tx)
+            .await?;
+        let detail = format!("A token for {} was made.", identity.common_name());
+        audit::log(&mut tx, "token_created", actor, Some(identity.agent.as_str()), &detail).await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub async fn token(&self, secret_hash: &[u8]) -> Result<Option<Token>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(SELECT).bind(secret_hash).fetch_optional(&self.reader).await?;
+        row.map(token).transpose()
+    }
+
+    /// Redeems a token for a certificate that was made for it: whole, or not at all. `from` is where the
+    /// request came from, for the record.
+    pub async fn redeem(
+        &self,
+        secret_hash: &[u8],
+        issued: &Issued,
+        from: &str,
+    ) -> Result<Redeemed, StoreError> {
+        let mut tx = self.write().await?;
+        let row: Option<Row> = sqlx::query_as(SELECT).bind(secret_hash).fetch_optional(&mut *tx).await?;
+        let Some(known) = row.map(token).transpose()? else { return Ok(Redeemed::Unknown) };
+        if let Some(serial) = known.serial {
+            let same = valid_with_key(&mut tx, &serial, &issued.key_hash).await?;
+            return Ok(if same { Redeemed::Again(serial) } else { Redeemed::Used });
+        }
+        let now = now_ms();
+        if known.expires_at <= now {
+            return Ok(Redeemed::Expired);
+        }
+        if known.identity != issued.identity {
+            return Ok(Redeemed::Unknown);
+        }
+        let Identity { site, agent } = &known.identity;
+        let change = agents::let_in(&mut tx, site, agent, known.name.as_deref()).await?;
+        let ended = certificates::supersede_others(&mut tx, agent, &issued.serial, now).await?;
+        certificates::insert(&mut tx, issued, "active", now).await?;
+        sqlx::query("UPDATE tokens SET redeemed_at = ?2, serial = ?3 WHERE secret_hash = ?1")
+            .bind(secret_hash)
+            .bind(now)
+            .bind(&issued.serial)
+            .execute(&mut *tx)
+            .await?;
+        let actor = format!("agent:{}", known.identity.common_name());
+        let detail =
+            format!("Certificate {} was issued to {from}; {ended} earlier ones ended.", issued.serial);
+        audit::log(&mut tx, "enrolled", &actor, Some(agent.as_str()), &detail).await?;
+        changes::prune(&mut tx, change).await?;
+        tx.commit().await?;
+        self.announce(change);
+        Ok(Redeemed::New)
+    }
+}
+
+async fn valid_with_key(
+    db: &mut SqliteConnection,
+    serial: &str,
+    key_hash: &[u8],
+) -> Result<bool, StoreError> {
+    let sql = "SELECT count(*) > 0 FROM certificates
+        WHERE serial = ?1 AND key_hash = ?2 AND state IN ('pending', 'active')";
+    Ok(sqlx::query_scalar(sql).bind(serial).bind(key_hash).fetch_one(db).await?)
+}
+
+fn token(row: Row) -> Result<Token, StoreError> {
+    let unreadable = |what, value: &str| StoreError::Unreadable { what, value: value.to_owned() };
+    let site: SiteId = row.site.parse().map_err(|_| unreadable("tokens.site", &row.site))?;
+    let agent: AgentId = row.agent.parse().map_err(|_| unreadable("tokens.agent", &row.agent))?;
+    let identity = Identity { site, agent };
+    Ok(Token { identity, name: row.name, expires_at: row.expires_at, serial: row.serial })
+}
