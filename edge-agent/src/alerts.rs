@@ -11,6 +11,7 @@ use protocol::{AgentEvent, Body, CameraId, Epoch, Kind, Record, Still, TimeSourc
 
 use crate::analysis::{Stamp, size_of};
 use crate::decode::Frame;
+use crate::drill::{self, Drill};
 use crate::redact::{Picture, RedactError, Redactor};
 use crate::spool::{Draft, SpoolError, SpoolHandle};
 
@@ -20,6 +21,8 @@ pub enum Event {
     Findings { camera: usize, frame: Box<Frame>, detections: Vec<Detection>, findings: Vec<Finding> },
     /// What was going on at a camera is over, because its stream broke off.
     Over { camera: usize, stamp: Stamp, findings: Vec<Finding> },
+    /// Somebody asked for a test alarm: this frame becomes it.
+    Test { camera: usize, frame: Box<Frame>, detections: Vec<Detection>, drill: Drill },
     /// Something happened to a camera or to the agent itself.
     Agent(AgentEvent),
     /// Nothing more comes: what was sent before is written.
@@ -69,6 +72,10 @@ impl Alerts {
                 drop(frame); // a decoder has few
                 self.write_findings(camera, stamp, size, still, &findings)
             }
+            Event::Test { camera, frame, detections, drill } => {
+                self.write_test(camera, *frame, &detections, drill);
+                Ok(())
+            }
             Event::Over { camera, stamp, findings } => {
                 self.write_findings(camera, stamp, FrameSize { width: 1, height: 1 }, None, &findings)
             }
@@ -109,6 +116,21 @@ impl Alerts {
         let records = self.spool.append(drafts)?;
         self.remember(camera, &raised, findings, &records);
         Ok(())
+    }
+
+    /// An error is told to whoever asked, and to nobody else.
+    fn write_test(&mut self, camera: usize, frame: Frame, detections: &[Detection], drill: Drill) {
+        let picture = self.still(camera, &frame, detections);
+        let stamp = Stamp::of(&frame);
+        let at = stamp.wall_time(frame.media_time);
+        drop(frame); // a decoder has few
+        let (still, state) = match picture {
+            Ok(jpeg) => (Some(jpeg), Still::Pending),
+            Err(reason) => (None, Still::None { reason: reason.into() }),
+        };
+        let body = drill::body(&self.cameras[camera], state);
+        let (time_source, uncertainty_ms) = (stamp.time_source, stamp.uncertainty_ms);
+        drill.answer(self.spool.append(vec![Draft { at, time_source, uncertainty_ms, body, still }]));
     }
 
     /// A covered JPEG, or why there is none.

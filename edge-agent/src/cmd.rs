@@ -1,8 +1,10 @@
 //! What the command line offers, one file a command.
 
 pub mod bench;
+pub mod camera;
 pub mod decode_worker;
 pub mod detect;
+pub mod discover;
 pub mod doctor;
 pub mod models;
 pub mod redact;
@@ -33,6 +35,10 @@ enum Command {
     Models(models::Args),
     /// Say what is well and what is not, and how to mend it.
     Doctor(doctor::Args),
+    /// Look for cameras in the network.
+    Discover(discover::Args),
+    /// Add, test, list or remove cameras.
+    Camera(camera::Args),
     /// Measure this box.
     Bench(bench::Args),
     /// Decode one stream in a sandbox; the agent starts it, nobody else.
@@ -49,6 +55,8 @@ impl Cli {
             Command::Redact(args) => redact::execute(args),
             Command::Models(args) => models::execute(args),
             Command::Doctor(args) => doctor::execute(args),
+            Command::Discover(args) => discover::execute(args),
+            Command::Camera(args) => camera::execute(args),
             Command::Bench(args) => bench::execute(args),
             Command::DecodeWorker(args) => decode_worker::execute(args),
         }

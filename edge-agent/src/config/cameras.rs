@@ -63,7 +63,7 @@ pub fn load(base: &Path) -> Result<Vec<CameraConfig>, CameraFileError> {
         }
     }
     paths.sort();
-    paths.into_iter().map(|path| read(base, path)).collect()
+    paths.into_iter().map(read).collect()
 }
 
 /// The path of a camera's file.
@@ -71,15 +71,20 @@ pub fn path_of(base: &Path, id: &CameraId) -> PathBuf {
     base.join(FOLDER).join(format!("{id}.toml"))
 }
 
-/// Writes a camera's file; one that was there is replaced. Answers its path.
+/// Writes a camera's file; one that was there is replaced. Answers its path. Paths in it are as `Config`
+/// resolved them, and are written from the root on.
 pub fn write(base: &Path, camera: &CameraConfig) -> Result<PathBuf, CameraFileError> {
     let path = path_of(base, &camera.id);
+    let mut camera = camera.clone();
+    for own in [&mut camera.pipeline, &mut camera.password_file].into_iter().flatten() {
+        *own = std::path::absolute(&*own).map_err(fail("write", &path))?;
+    }
     let folder = base.join(FOLDER);
     std::fs::create_dir_all(&folder).map_err(fail("make", &folder))?;
     let new = folder.join(format!(".{}.{}", camera.id, std::process::id()));
     let written = File::create(&new)
         .and_then(|mut file| {
-            file.write_all(text::of(camera).as_bytes())?;
+            file.write_all(text::of(&camera).as_bytes())?;
             file.sync_all()
         })
         .and_then(|()| std::fs::rename(&new, &path))
@@ -105,7 +110,7 @@ pub fn remove(base: &Path, id: &CameraId) -> Result<bool, CameraFileError> {
     }
 }
 
-fn read(base: &Path, path: PathBuf) -> Result<CameraConfig, CameraFileError> {
+fn read(path: PathBuf) -> Result<CameraConfig, CameraFileError> {
     let mut bytes = String::new();
     File::open(&path)
         .and_then(|file| file.take(LONGEST_FILE + 1).read_to_string(&mut bytes))
@@ -117,9 +122,9 @@ fn read(base: &Path, path: PathBuf) -> Result<CameraConfig, CameraFileError> {
     if path.file_stem() != Some(OsStr::new(camera.id.as_str())) {
         return Err(CameraFileError::Name { path, id: camera.id });
     }
-    // Its paths are relative to its own folder; the main file's are relative to its parent.
+    // Its paths are relative to its own folder; `Config` takes them from the folder above it.
     for own in [&mut camera.pipeline, &mut camera.password_file].into_iter().flatten() {
-        *own = base.join(FOLDER).join(&*own);
+        *own = Path::new(FOLDER).join(&*own);
     }
     camera.file = Some(path);
     Ok(camera)

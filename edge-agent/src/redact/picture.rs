@@ -111,6 +111,20 @@ impl Redacted {
         }
     }
 
+    /// Fills a box with a colour; what lies outside of the picture is left out.
+    pub fn fill(&mut self, left: i64, top: i64, width: i64, height: i64, colour: [u8; 3]) {
+        let inside = |at: i64, size: usize| usize::try_from(at).unwrap_or(0).min(size);
+        let (wide, tall) = (self.picture.width, self.picture.height);
+        let (right, bottom) = (left.saturating_add(width), top.saturating_add(height));
+        let (left, right) = (inside(left, wide), inside(right, wide));
+        let (top, bottom) = (inside(top, tall), inside(bottom, tall));
+        for y in top..bottom {
+            for x in left..right {
+                self.picture.pixels[3 * (y * wide + x)..][..3].copy_from_slice(&colour);
+            }
+        }
+    }
+
     /// Encodes it. `quality` 1..100. The file holds pixels alone: no EXIF, no place, no name.
     pub fn to_jpeg(&self, quality: u8) -> Result<Jpeg, RedactError> {
         let mut bytes = Vec::new();

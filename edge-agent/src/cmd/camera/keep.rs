@@ -1,0 +1,169 @@
+//! `camera rules`, `camera password`, `camera remove`: changes to what is kept of a camera.
+
+use std::path::{Path, PathBuf};
+
+use protocol::CameraId;
+use serde_json::json;
+
+use super::{Common, announce, find, password, print};
+use crate::camera::CameraConfig;
+use crate::config::{Config, cameras};
+use crate::pipeline::{Line, Pipeline, Zone};
+use crate::probe::grid;
+use crate::secrets::Secrets;
+use crate::wording::Language;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RulesArgs {
+    /// The camera.
+    id: CameraId,
+    /// A line between two points of the grid: "NAME:C4-F7" or "NAME:C4-F7:left" (left, right, both).
+    #[arg(long, value_name = "RULE")]
+    line: Vec<String>,
+    /// A zone around points of the grid: "NAME:B2,D2,D6,B6", or with ":15s" for those who stay so long.
+    #[arg(long, value_name = "RULE")]
+    zone: Vec<String>,
+    /// Take its rules away and give it none.
+    #[arg(long, conflicts_with_all = ["line", "zone"])]
+    none: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct PasswordArgs {
+    /// The camera.
+    id: CameraId,
+    /// A file whose first line is the password (mode 600), or - for standard input.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RemoveArgs {
+    /// The camera.
+    id: CameraId,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn rules(args: RulesArgs) -> anyhow::Result<()> {
+    let language = args.common.language();
+    anyhow::ensure!(
+        args.none || !args.line.is_empty() || !args.zone.is_empty(),
+        "{}",
+        language.pick(
+            "请给出 --line 或 --zone，或用 --none 清除",
+            "give --line or --zone, or --none to take them away"
+        )
+    );
+    let config = args.common.read()?;
+    let camera = own_file(&config, &args.id, language)?;
+    let (lines, zones) = read_rules(&args.line, &args.zone)?;
+    let camera = CameraConfig { lines, zones, ..camera.clone() };
+    let path = cameras::path_of(&args.common.base(), &camera.id);
+    check_rules(&config, &camera, &path)?;
+    cameras::write(&args.common.base(), &camera)?;
+    done(
+        &args.common,
+        &config,
+        &camera.id,
+        match language {
+            Language::Zh => format!("{} 的规则已写入 {}", camera.id, path.display()),
+            Language::En => format!("the rules of {} are in {}", camera.id, path.display()),
+        },
+    );
+    Ok(())
+}
+
+pub(super) fn password(args: PasswordArgs) -> anyhow::Result<()> {
+    let language = args.common.language();
+    let config = args.common.read()?;
+    let camera = find(&config, &args.id, language)?;
+    let user = &camera.user;
+    anyhow::ensure!(!user.is_empty(), "camera {} has no user: set `user` in its file first", camera.id);
+    if let Some(path) = &camera.password_file {
+        anyhow::bail!(
+            "camera {} reads its password from {}: change it there, or remove `password_file`",
+            camera.id,
+            path.display()
+        );
+    }
+    let secret = password::get(args.password_file.as_deref(), user, language)?;
+    Secrets::open(&config.agent.data).seal(&camera.id, &secret)?;
+    done(
+        &args.common,
+        &config,
+        &camera.id,
+        match language {
+            Language::Zh => format!("{} 的密码已加密保存", camera.id),
+            Language::En => format!("the password of {} is sealed", camera.id),
+        },
+    );
+    Ok(())
+}
+
+pub(super) fn remove(args: RemoveArgs) -> anyhow::Result<()> {
+    let language = args.common.language();
+    let config = args.common.read()?;
+    let camera = own_file(&config, &args.id, language)?;
+    cameras::remove(&args.common.base(), &camera.id)?;
+    Secrets::open(&config.agent.data).remove(&camera.id)?;
+    done(
+        &args.common,
+        &config,
+        &camera.id,
+        match language {
+            Language::Zh => format!("已删除摄像机 {} 及其密码", camera.id),
+            Language::En => format!("camera {} and its password are removed", camera.id),
+        },
+    );
+    Ok(())
+}
+
+fn done(common: &Common, config: &Config, id: &CameraId, text: String) {
+    let next = announce::announce_change(config);
+    match common.json {
+        true => print(&format!("{}\n", json!({ "camera": id, "next": next }))),
+        false => print(&format!("{text}\n{}\n", next.of(common.language()))),
+    }
+}
+
+/// A camera that has a file of its own; sections of the main file are left to their editor.
+fn own_file<'a>(config: &'a Config, id: &CameraId, language: Language) -> anyhow::Result<&'a CameraConfig> {
+    let camera = find(config, id, language)?;
+    if camera.file.is_none() {
+        anyhow::bail!(
+            "{}",
+            match language {
+                Language::Zh => format!("{id} 是主配置文件中的 [[camera]] 段：请直接修改该文件"),
+                Language::En => format!("{id} is a [[camera]] section of the main file: change it there"),
+            }
+        );
+    }
+    Ok(camera)
+}
+
+/// Rules as they were typed.
+pub(super) fn read_rules(
+    lines: &[String],
+    zones: &[String],
+) -> Result<(Vec<Line>, Vec<Zone>), grid::GridError> {
+    let lines =
+        lines.iter().enumerate().map(|(n, text)| grid::line(text, n + 1)).collect::<Result<_, _>>()?;
+    let zones =
+        zones.iter().enumerate().map(|(n, text)| grid::zone(text, n + 1)).collect::<Result<_, _>>()?;
+    Ok((lines, zones))
+}
+
+/// Whether the camera's rules go with those of its pipeline.
+pub(super) fn check_rules(config: &Config, camera: &CameraConfig, file: &Path) -> anyhow::Result<()> {
+    let path = camera.pipeline.as_deref().or(config.agent.pipeline.as_deref());
+    let path = path.ok_or_else(|| {
+        anyhow::anyhow!("there is no pipeline: set `pipeline` in [agent], or give --pipeline")
+    })?;
+    Pipeline::load(path)?.with_rules(&camera.lines, &camera.zones, file)?;
+    Ok(())
+}

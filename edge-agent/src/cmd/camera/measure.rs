@@ -1,0 +1,81 @@
+//! `camera test`: what a camera of this box delivers now.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use protocol::CameraId;
+use serde_json::json;
+use settings::Span;
+
+use super::{Common, find, print, report};
+use crate::camera::{CameraConfig, Credentials};
+use crate::config::Config;
+use crate::hardware::Profile;
+use crate::probe::{self, Measured, advice, still};
+use crate::wording::Language;
+
+/// Longer measurements are a mistake.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(60);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The camera.
+    id: CameraId,
+    /// Write a covered picture with the grid and the camera's rules on it.
+    #[arg(long, value_name = "FILE")]
+    still: Option<PathBuf>,
+    /// How long to measure.
+    #[arg(long, default_value = "5s")]
+    measure: Span,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn execute(args: Args) -> anyhow::Result<()> {
+    let language = args.common.language();
+    let config = args.common.read()?;
+    let camera = find(&config, &args.id, language)?;
+    let credentials = camera.credentials()?;
+    let measured = session(&config, camera, credentials.as_ref(), args.measure, language)?;
+    let figures = &measured.figures;
+    let mut all = advice::against(figures);
+    all.extend(advice::remarks(figures));
+    let covered = match &args.still {
+        Some(path) => {
+            let frame = measured.frame.as_ref().context("no picture of the stream could be decoded whole")?;
+            Some(still::write(&config, frame, &camera.lines, &camera.zones, path)?)
+        }
+        None => None,
+    };
+    if args.common.json {
+        let still = args.still.as_ref().map(|file| json!({ "file": file, "covered": covered }));
+        let camera = super::list::shown(camera);
+        let answer = json!({ "camera": camera, "figures": figures, "advice": all, "still": still });
+        print(&format!("{answer}\n"));
+        return Ok(());
+    }
+    print(&report::figures(camera.id.as_str(), figures, language));
+    print(&report::advice(&all, language));
+    if let (Some(path), Some(covered)) = (&args.still, covered) {
+        print(&report::still(path, covered, language));
+    }
+    Ok(())
+}
+
+/// One session, with the box's own decoder.
+pub(super) fn session(
+    config: &Config,
+    camera: &CameraConfig,
+    credentials: Option<&Credentials>,
+    time: Span,
+    language: Language,
+) -> anyhow::Result<Measured> {
+    anyhow::ensure!(!time.0.is_zero() && time.0 <= LONGEST, "--measure: more than 0 and at most 60s");
+    gstreamer::init().context("GStreamer")?;
+    let hardware = match &config.agent.hardware {
+        Some(path) => Profile::load(path)?,
+        None => Profile::builtin()?,
+    };
+    probe::measure(camera, credentials, &hardware, time.0)
+        .map_err(|error| anyhow::anyhow!("{}", error.text().of(language)))
+}

@@ -1,0 +1,124 @@
+//! The hub's agents' door over HTTPS: enrolment, renewal, trust, stills.
+//!
+//! Owns the client and what its answers mean; what is done about them is `identity`'s and `outbox`'s.
+
+mod answer;
+
+use std::time::Duration;
+
+use protocol::enrol::{CONFIRM, Enrolment, REDEEM, RENEW, Redeem, RefusalCode, Renew, STILLS, TRUST, Trust};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use rustls::ClientConfig;
+use serde::Serialize;
+
+pub use answer::Told;
+
+const CONNECT: Duration = Duration::from_secs(5);
+const WHOLE: Duration = Duration::from_secs(15);
+const STILL: Duration = Duration::from_secs(30);
+
+/// Why the hub's door did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// No answer: not reached, no TLS, or hung up.
+    #[error("{url}: {what}: check the hub, the network between, and the firewall")]
+    Unreachable { url: String, what: String },
+    #[error("{url}: the hub refused ({code:?}): {message}")]
+    Refused { url: String, code: RefusalCode, message: String },
+    #[error(
+        "{url}: not an answer of a hub of this version: {what}: check that the address is that of the agents' door"
+    )]
+    Unexpected { url: String, what: String },
+    #[error("the HTTPS client cannot be made: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+impl HubError {
+    pub fn refusal(&self) -> Option<RefusalCode> {
+        match self {
+            Self::Refused { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+}
+
+/// One hub, spoken to with one certificate or none.
+#[derive(Debug, Clone)]
+pub struct Hub {
+    base: String,
+    http: reqwest::Client,
+}
+
+impl Hub {
+    /// `base`: `https://host:port`.
+    pub fn new(base: &str, tls: &ClientConfig) -> Result<Self, HubError> {
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.clone())
+            .https_only(true)
+            .http1_only()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .timeout(WHOLE)
+            // A connection that stays open would outlive the certificate that opened it.
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(Duration::from_secs(15))
+            .build()?;
+        Ok(Self { base: base.trim_end_matches('/').to_owned(), http })
+    }
+
+    pub async fn redeem(&self, secret: String, csr: String) -> Result<Told<Enrolment>, HubError> {
+        self.post(REDEEM, &Redeem { v: protocol::VERSION, secret, csr }).await
+    }
+
+    pub async fn renew(&self, csr: String) -> Result<Told<Enrolment>, HubError> {
+        self.post(RENEW, &Renew { v: protocol::VERSION, csr }).await
+    }
+
+    pub async fn confirm(&self) -> Result<Told<Trust>, HubError> {
+        let request = self.request(Method::POST, CONFIRM).header("content-length", "0");
+        answer::read(request, self.url(CONFIRM)).await
+    }
+
+    pub async fn trust(&self) -> Result<Told<Trust>, HubError> {
+        answer::read(self.request(Method::GET, TRUST), self.url(TRUST)).await
+    }
+
+    /// The status that the hub answered; anything but an answer is an error. `digest`: SHA-256, base 64.
+    pub async fn put_still(
+        &self,
+        epoch: &protocol::Epoch,
+        seq: u64,
+        jpeg: Vec<u8>,
+        digest: &str,
+    ) -> Result<StatusCode, HubError> {
+        let path = format!("{STILLS}/{epoch}/{seq}");
+        let request = self
+            .request(Method::PUT, &path)
+            .timeout(STILL)
+            .header("content-type", "image/jpeg")
+            .header("repr-digest", format!("sha-256=:{digest}:")) // RFC 9530
+            .body(jpeg);
+        let sent = request.send().await.map_err(|e| answer::unreachable(self.url(&path), &e))?;
+        Ok(sent.status())
+    }
+
+    async fn post<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Told<T>, HubError> {
+        let body = serde_json::to_vec(body)
+            .map_err(|e| HubError::Unexpected { url: self.url(path), what: e.to_string() })?;
+        let request = self.request(Method::POST, path).header("content-type", "application/json");
+        answer::read(request.body(body), self.url(path)).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, self.url(path))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+}
