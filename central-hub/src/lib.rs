@@ -14,6 +14,7 @@ pub mod door;
 pub mod ingest;
 pub mod ports;
 pub mod run;
+pub mod service;
 pub mod still;
 pub mod store;
 pub mod web;

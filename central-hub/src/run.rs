@@ -20,6 +20,7 @@ use crate::door::{self, peers::Peers};
 use crate::ingest::link::{BrokerAddress, Link};
 use crate::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
 use crate::ports::Ports;
+use crate::service::{self, Question};
 use crate::store::Store;
 use crate::web::{self, App};
 
@@ -44,7 +45,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         hub = Hub::start(&config) => hub?,
         () = &mut asked_to_stop => return Ok(()),
     };
-    asked_to_stop.await;
+    tokio::select! {
+        () = asked_to_stop => {}
+        () = service::signs_of_life(hub.ask_writer.clone()) => {}
+    }
+    service::stopping();
     hub.stop().await;
     Ok(())
 }
@@ -56,6 +61,7 @@ struct Hub {
     store: Store,
     broker: Option<(Broker, JoinHandle<()>)>,
     writer: JoinHandle<()>,
+    ask_writer: mpsc::Sender<Question>,
     link: JoinHandle<()>,
     configs: JoinHandle<()>,
     stop_link: CancellationToken,
@@ -77,8 +83,9 @@ impl Hub {
         tracing::info!(host = address.host, port = address.port, "broker passed its self-test");
 
         let (to_writer, arrivals) = mpsc::channel(QUEUED_MESSAGES);
+        let (ask_writer, questions) = mpsc::channel(1);
         let (to_link, acks) = mpsc::channel(QUEUED_ACKS);
-        let writer = tokio::spawn(writer::run(store.clone(), arrivals, to_link));
+        let writer = tokio::spawn(writer::run(store.clone(), arrivals, to_link, questions));
         let (hearing, mut heard) = watch::channel(false);
         let stop_link = CancellationToken::new();
         let configs = tokio::spawn(configs::run(address.clone(), store.clone(), stop_link.clone()));
@@ -95,7 +102,8 @@ impl Hub {
         let ports = Ports { http: http_address.port(), mqtt };
         ports.write(data).with_context(|| format!("cannot write {}", Ports::path(data).display()))?;
         tracing::info!(http = ports.http, mqtt = ports.mqtt, "hub is up");
-        Ok(Self { _only: only, store, broker, writer, link, configs, stop_link, http, stop_http })
+        service::ready(&format!("wall on {http_address}"));
+        Ok(Self { _only: only, store, broker, writer, ask_writer, link, configs, stop_link, http, stop_http })
     }
 
     /// Nothing that was acknowledged is at risk in here; what is under way is finished if it can be.

@@ -17,8 +17,11 @@ use tokio_util::sync::CancellationToken;
 use crate::alerts::Event;
 use crate::board::{self, Board};
 use crate::config::Config;
+use crate::control::{Control, Desk, DoorError};
 use crate::desired::folder::Folder;
 use crate::desired::keeper::{Keeper, Start};
+use crate::drill::Drills;
+use crate::service;
 use crate::spool::{Spool, SpoolConfig};
 use crate::uplink::{LinkState, Uplink, UplinkConfig};
 use crate::watching::Lost;
@@ -39,8 +42,12 @@ pub fn reloads() -> (mpsc::Sender<Reload>, mpsc::Receiver<Reload>) {
     mpsc::channel(RELOADS)
 }
 
-/// Runs until `stop` is cancelled.
-pub fn run(config: Config, reloads: mpsc::Receiver<Reload>, stop: &CancellationToken) -> anyhow::Result<()> {
+/// Runs until `stop` is cancelled. `reloads`: as [`reloads`] makes them.
+pub fn run(
+    config: Config,
+    (reload, reloads): (mpsc::Sender<Reload>, mpsc::Receiver<Reload>),
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     let folder = Folder::open(&config.agent.data);
     let start = Start::read(config, folder, post::check).map_err(anyhow::Error::msg)?;
     let config = &start.config;
@@ -67,24 +74,57 @@ pub fn run(config: Config, reloads: mpsc::Receiver<Reload>, stop: &CancellationT
     );
     tracing::info!(hub = config.hub.mqtt, "uplink started");
 
+    let (drills, latest) = (Drills::default(), watch::Sender::new(None));
+    let control = open_control(
+        config,
+        Desk {
+            site: config.agent.site.clone(),
+            agent: config.agent.id.clone(),
+            status: board.subscribe(),
+            link: uplink.state(),
+            health: latest.subscribe(),
+            spool: spool.clone(),
+            drills: drills.clone(),
+            reload,
+        },
+    )?;
+
     let (measured, to_measure) = watch::channel(None);
-    let post =
-        Post { spool: spool.clone(), board: board.clone(), lost: Lost::default(), watching: None, measured };
+    let post = Post {
+        spool: spool.clone(),
+        board: board.clone(),
+        lost: Lost::default(),
+        drills,
+        watching: None,
+        measured,
+    };
     let begun = Instant::now();
     let mut keeper = Keeper::begin(start, post, move || begun.elapsed())?;
     if let Some(events) = keeper.station().watching.as_ref().and_then(|w| w.events()) {
         let _ = events.send(Event::Agent(started()));
     }
     let stop_reporter = CancellationToken::new();
-    let reporter = Reporter { measured: to_measure, spool: spool.clone(), health };
+    let reporter = Reporter {
+        measured: to_measure,
+        spool: spool.clone(),
+        health,
+        latest,
+        link: uplink.state(),
+        uplink_ended: uplink.ended(),
+    };
     let reporter = runtime.spawn(reporter.until(stop_reporter.clone()));
 
     let listening =
         Listening { wishes: uplink.desired(), link: uplink.state(), status: board.subscribe(), reloads };
+    service::ready();
     // Here and not on a worker: while models load, uplink and reporter go on.
     let outcome = runtime.block_on(listening.until(stop, &mut keeper, begun));
 
     tracing::info!("stopping");
+    service::stopping();
+    if let Some(control) = control {
+        runtime.block_on(control.stop());
+    }
     stop_reporter.cancel();
     let _ = runtime.block_on(reporter);
     if let Some(watching) = keeper.stop().watching {
@@ -140,6 +180,18 @@ impl Listening {
     fn seen(&mut self) -> Seen {
         let cameras = board::seen(&self.status.borrow_and_update());
         Seen { cameras, linked: self.link.borrow_and_update().connected }
+    }
+}
+
+/// Two agents on one data folder are refused; where no socket can be made, the cameras matter more.
+fn open_control(config: &Config, desk: Desk) -> anyhow::Result<Option<Control>> {
+    match Control::start(&config.agent.data, desk) {
+        Ok(control) => Ok(Some(control)),
+        Err(error @ DoorError::Taken { .. }) => Err(error.into()),
+        Err(error) => {
+            tracing::error!(error = format!("{:#}", anyhow::Error::from(error)), "no control socket");
+            Ok(None)
+        }
     }
 }
 

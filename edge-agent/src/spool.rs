@@ -200,6 +200,8 @@ impl SpoolHandle {
     /// Another most of bytes, at least four segments. What is above it is given up in the usual order.
     pub fn set_cap(&self, cap: u64) -> Result<(), SpoolError> {
         self.requests.send(Request::Cap(cap)).map_err(|_| SpoolError::Closed)
+    }
+
     /// How far a record has come.
     pub fn course(&self, epoch: Epoch, seq: u64) -> Result<Course, SpoolError> {
         let (reply, answer) = sync_channel(1);

@@ -49,6 +49,7 @@ pub struct UplinkTask {
     outbox: Option<std::thread::JoinHandle<()>>,
     state: watch::Receiver<LinkState>,
     desired: watch::Receiver<Option<DesiredConfig>>,
+    ended: CancellationToken,
 }
 
 /// What the link tells the rest of the agent.
@@ -75,8 +76,13 @@ impl Uplink {
         let (state_sender, state) = watch::channel(LinkState::default());
         let (desired_sender, desired) = watch::channel(None);
         let told = Told { state: state_sender, desired: desired_sender };
-        let task = tokio::spawn(run(config, spool, status, health, cancel, told));
-        UplinkTask { task, outbox, state, desired }
+        let ended = CancellationToken::new();
+        let ending = ended.clone().drop_guard();
+        let task = tokio::spawn(async move {
+            let _ending = ending;
+            run(config, spool, status, health, cancel, told).await;
+        });
+        UplinkTask { task, outbox, state, desired, ended }
     }
 }
 
@@ -88,6 +94,11 @@ impl UplinkTask {
     /// What the hub wishes the configuration to be; nothing of it is checked.
     pub fn desired(&self) -> watch::Receiver<Option<DesiredConfig>> {
         self.desired.clone()
+    }
+
+    /// Cancelled once the task is over, which it is only after its end was asked for, or after a defect.
+    pub fn ended(&self) -> CancellationToken {
+        self.ended.clone()
     }
 
     /// Waits for the orderly end: offline status published, disconnected, outbox thread over.

@@ -7,6 +7,7 @@ mod prepared;
 mod sink;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -19,7 +20,9 @@ use crate::analysis::{Analysis, Mailbox};
 use crate::board::Board;
 use crate::camera::Camera;
 use crate::config::Config;
+use crate::drill::Drills;
 use crate::figures::Figures;
+use crate::service::{self, Part};
 use crate::spool::SpoolHandle;
 pub use prepared::Prepared;
 use sink::Sink;
@@ -30,11 +33,22 @@ const ALERTS: usize = 2;
 /// Cameras that the hub was told are lost: `lost` and `restored` come in pairs, over restarts of the cameras too.
 pub type Lost = Arc<Mutex<BTreeSet<CameraId>>>;
 
-/// What is counted, and of which cameras.
-#[derive(Debug)]
+/// What is counted, of which cameras, and whether it goes on.
 pub struct Measured {
     pub ids: Vec<CameraId>,
     pub figures: Arc<Figures>,
+    mailbox: Arc<Mailbox>,
+    analysis_ended: Arc<AtomicBool>,
+    alerts_ended: Arc<AtomicBool>,
+}
+
+impl Measured {
+    /// The parts that must be alive, and whether they are.
+    pub fn parts(&self) -> [Part; 2] {
+        let ended = |flag: &AtomicBool| flag.load(Ordering::Acquire);
+        let analyses = !ended(&self.analysis_ended) && self.mailbox.at_work_for() < service::WORK_WITHIN;
+        [("analysis", analyses), ("alerts", !ended(&self.alerts_ended))]
+    }
 }
 
 /// The running parts.
@@ -56,16 +70,24 @@ impl Watching {
         spool: &SpoolHandle,
         board: &Board,
         lost: &Lost,
+        drills: &Drills,
     ) -> anyhow::Result<Self> {
         let ids: Vec<CameraId> = config.cameras.iter().map(|c| c.id.clone()).collect();
-        let measured = Arc::new(Measured { ids: ids.clone(), figures: Arc::new(Figures::new(ids.len())) });
+        let mailbox = Arc::new(Mailbox::new(&parts.analyse_fps));
+        let measured = Arc::new(Measured {
+            ids: ids.clone(),
+            figures: Arc::new(Figures::new(ids.len())),
+            mailbox: mailbox.clone(),
+            analysis_ended: Arc::default(),
+            alerts_ended: Arc::default(),
+        });
         let figures = &measured.figures;
         let board = board.show(config);
 
         let (to_alerts, alert_inbox) = mpsc::sync_channel(ALERTS);
-        let alerts = Alerts::new(parts.redactor, config.stills.quality, spool.clone(), ids);
-        let alerts = Some(spawn("alerts", move || alerts.run(&alert_inbox))?);
-        let mailbox = Arc::new(Mailbox::new(&parts.analyse_fps));
+        let alerts = Alerts::new(parts.redactor, config.stills.quality, spool.clone(), ids.clone());
+        let ended = measured.alerts_ended.clone();
+        let alerts = Some(spawn("alerts", ended, move || alerts.run(&alert_inbox))?);
         // From here on dropping it stops what has started.
         let mut watching = Self {
             cameras: Vec::with_capacity(config.cameras.len()),
@@ -75,8 +97,10 @@ impl Watching {
             alerts,
             measured: measured.clone(),
         };
-        let analysis = Analysis::new(parts.detectors, parts.watched, figures.clone(), to_alerts.clone());
-        watching.analysis = Some(spawn("analysis", move || analysis.run(&mailbox))?);
+        let analysis = Analysis::new(parts.detectors, parts.watched, figures.clone(), to_alerts.clone())
+            .with_drills(drills.clone(), ids);
+        let ended = measured.analysis_ended.clone();
+        watching.analysis = Some(spawn("analysis", ended, move || analysis.run(&mailbox))?);
 
         for (index, (camera, credentials)) in std::iter::zip(&config.cameras, parts.credentials).enumerate() {
             let sink = Sink {
@@ -130,7 +154,23 @@ impl Drop for Watching {
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
+/// A thread that says at its end, whatever ends it, that it has ended.
+fn spawn(
+    name: &str,
+    ended: Arc<AtomicBool>,
+    work: impl FnOnce() + Send + 'static,
+) -> anyhow::Result<JoinHandle<()>> {
+    struct Ending(Arc<AtomicBool>);
+    impl Drop for Ending {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+    let ending = Ending(ended);
+    let work = move || {
+        let _ending = ending;
+        work();
+    };
     std::thread::Builder::new().name(name.into()).spawn(work).with_context(|| format!("thread {name}"))
 }
 

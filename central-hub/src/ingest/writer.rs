@@ -3,6 +3,7 @@
 use tokio::sync::mpsc;
 
 use super::Outgoing;
+use crate::service::Question;
 use crate::store::Store;
 use crate::store::records::{Arrival, Counts, SettledCache};
 
@@ -10,13 +11,28 @@ use crate::store::records::{Arrival, Counts, SettledCache};
 const GROUP: usize = 64;
 
 /// Runs until every sender of `arrivals` is gone and the queue is empty.
-pub async fn run(store: Store, mut arrivals: mpsc::Receiver<Arrival>, acks: mpsc::Sender<Outgoing>) {
+///
+/// `questions` are whether it still gets round to anything.
+pub async fn run(
+    store: Store,
+    mut arrivals: mpsc::Receiver<Arrival>,
+    acks: mpsc::Sender<Outgoing>,
+    mut questions: mpsc::Receiver<Question>,
+) {
     let mut cache = SettledCache::default();
     let mut total = Counts::default();
     let mut group = Vec::with_capacity(GROUP);
-    while arrivals.recv_many(&mut group, GROUP).await > 0 {
-        commit(&store, &mut cache, &group, &acks, &mut total).await;
-        group.clear();
+    loop {
+        tokio::select! {
+            taken = arrivals.recv_many(&mut group, GROUP) => {
+                if taken == 0 {
+                    break;
+                }
+                commit(&store, &mut cache, &group, &acks, &mut total).await;
+                group.clear();
+            }
+            Some(question) = questions.recv() => drop(question.send(())),
+        }
     }
     tracing::info!(
         new = total.new,

@@ -33,6 +33,8 @@ struct State {
     schedule: Schedule<Frame>,
     broken: Vec<bool>,
     closed: bool,
+    /// When the work was taken that is not finished yet.
+    at_work_since: Option<Instant>,
 }
 
 impl Mailbox {
@@ -42,6 +44,7 @@ impl Mailbox {
             schedule: Schedule::new(analysed_fps),
             broken: vec![false; analysed_fps.len()],
             closed: false,
+            at_work_since: None,
         };
         Self { state: Mutex::new(state), changed: Condvar::new(), started: Instant::now() }
     }
@@ -71,8 +74,20 @@ impl Mailbox {
         self.changed.notify_one();
     }
 
-    /// Waits for work. `None` when closed.
+    /// How long the analysis has been at the work it took last; zero while it waits for some.
+    pub fn at_work_for(&self) -> Duration {
+        self.lock().at_work_since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Waits for work; what was taken before is finished. `None` when closed.
     pub fn take(&self) -> Option<Work> {
+        self.lock().at_work_since = None;
+        let work = self.wait();
+        self.lock().at_work_since = work.is_some().then(Instant::now);
+        work
+    }
+
+    fn wait(&self) -> Option<Work> {
         let mut state = self.lock();
         loop {
             if state.closed {
@@ -99,5 +114,23 @@ impl Mailbox {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_was_taken_counts_until_the_next_is_asked_for() {
+        let mailbox = Mailbox::new(&[0.0]);
+        assert_eq!(mailbox.at_work_for(), Duration::ZERO);
+        mailbox.discontinuity(0);
+        assert!(matches!(mailbox.take(), Some(Work::Discontinuity { camera: 0 })));
+        let since = mailbox.lock().at_work_since.expect("at work");
+        assert!(mailbox.at_work_for() <= since.elapsed());
+        mailbox.close();
+        assert!(mailbox.take().is_none());
+        assert_eq!(mailbox.at_work_for(), Duration::ZERO);
     }
 }

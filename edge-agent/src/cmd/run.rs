@@ -21,8 +21,8 @@ pub fn execute(args: Args) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
     let stop = CancellationToken::new();
     let (reload, reloads) = run::reloads();
-    stop_on_signal(stop.clone(), reload)?;
-    run::run(config, reloads, &stop)
+    stop_on_signal(stop.clone(), reload.clone())?;
+    run::run(config, (reload, reloads), &stop)
 }
 
 /// SIGTERM and Ctrl-C stop in order; a second one ends the process at once. SIGHUP has the settings read again.

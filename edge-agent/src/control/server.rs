@@ -7,13 +7,15 @@ use std::sync::Arc;
 use protocol::{AgentId, Health, SiteId, Status};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::door::{Door, DoorError};
 use super::{ASK_WITHIN, Answer, MAX_CLIENTS, MAX_REQUEST, Report, Request};
 use crate::drill::Drills;
+use crate::run::Reload;
 use crate::spool::SpoolHandle;
 use crate::uplink::LinkState;
 
@@ -27,6 +29,7 @@ pub struct Desk {
     pub health: watch::Receiver<Option<Health>>,
     pub spool: SpoolHandle,
     pub drills: Drills,
+    pub reload: mpsc::Sender<Reload>,
 }
 
 /// The socket of a running agent.
@@ -138,9 +141,23 @@ impl Desk {
                 Ok(course) => Answer::Course { settled: course.settled, still_waits: course.still_waits },
                 Err(error) => refused(error.to_string()),
             },
-            Request::Reload => {
-                refused("this agent does not read its settings again while it runs: restart it")
+            Request::Reload => self.reload(),
+        }
+    }
+
+    fn reload(&self) -> Answer {
+        let (answer, outcome) = oneshot::channel();
+        match self.reload.try_send(Reload { answer: Some(answer) }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                return refused("the settings are being read again already: try again in a moment");
             }
+            Err(TrySendError::Closed(_)) => return refused("the agent is stopping"),
+        }
+        match outcome.blocking_recv() {
+            Ok(Ok(())) => Answer::Done,
+            Ok(Err(reason)) => refused(reason),
+            Err(_) => refused("the agent is stopping"),
         }
     }
 

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use super::{Card, ModelError};
 
 const INSTALLED_CARDS: &str = "/usr/share/signalbox/models";
+/// The package keeps prepared models beside their cards.
+const INSTALLED_MODELS: &str = INSTALLED_CARDS;
+const INSTALLED_RUNTIME: &str = "/usr/lib/signalbox/libonnxruntime.so";
 
 /// The folder of cards and the cache folder that `make setup` fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,14 +33,14 @@ impl Store {
         }
     }
 
-    /// The runtime's shared library.
+    /// The runtime's shared library: the cache's, else the package's.
     pub fn runtime(&self) -> PathBuf {
-        self.cache.join("runtime/libonnxruntime.so")
+        first_there(self.cache.join("runtime/libonnxruntime.so"), INSTALLED_RUNTIME)
     }
 
-    /// The folder of prepared models.
+    /// The folder of prepared models: the cache's, else the package's.
     pub fn models(&self) -> PathBuf {
-        self.cache.join("models")
+        first_there(self.cache.join("models"), INSTALLED_MODELS)
     }
 
     /// The paths of all cards, in the order of their names.
@@ -67,5 +70,13 @@ impl Store {
             return Err(ModelError::Unknown { name, folder: self.cards.clone(), known });
         }
         Card::load(&path)
+    }
+}
+
+/// `own` if it is there, or if neither is: its path is what an error should name.
+fn first_there(own: PathBuf, installed: &str) -> PathBuf {
+    match !own.exists() && Path::new(installed).exists() {
+        true => installed.into(),
+        false => own,
     }
 }

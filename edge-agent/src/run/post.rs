@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::board::Board;
 use crate::config::Config;
 use crate::desired::keeper::Station;
+use crate::drill::Drills;
 use crate::spool::SpoolHandle;
 use crate::watching::{Lost, Measured, Prepared, Watching};
 
@@ -15,6 +16,7 @@ pub(super) struct Post {
     pub spool: SpoolHandle,
     pub board: Board,
     pub lost: Lost,
+    pub drills: Drills,
     pub watching: Option<Watching>,
     /// What the reporter measures.
     pub measured: watch::Sender<Option<Arc<Measured>>>,
@@ -35,9 +37,11 @@ impl Station for Post {
     fn switch(&mut self, config: &Config, ready: Prepared) -> Result<(), String> {
         if let Some(watching) = self.watching.take() {
             tracing::info!("cameras start anew");
+            // Nothing is measured until the next ones are there.
+            self.measured.send_replace(None);
             watching.stop();
         }
-        let started = Watching::start(config, ready, &self.spool, &self.board, &self.lost);
+        let started = Watching::start(config, ready, &self.spool, &self.board, &self.lost, &self.drills);
         let watching = started.map_err(|error| in_one_line(&error))?;
         self.measured.send_replace(Some(watching.measured()));
         self.watching = Some(watching);

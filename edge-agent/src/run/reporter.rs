@@ -1,4 +1,4 @@
-//! Sends figures to the hub every now and then.
+//! Sends figures to the hub every now and then, and a sign of life to the service manager.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,17 +9,25 @@ use tokio_util::sync::CancellationToken;
 
 use crate::figures::Reading;
 use crate::spool::SpoolHandle;
+use crate::uplink::LinkState;
 use crate::watching::Measured;
-use crate::{alerts, usage};
+use crate::{alerts, service, usage};
 
 /// How often figures are sent.
 const HEALTH_EVERY: Duration = Duration::from_secs(10);
+/// How long cameras may take to start anew, models included.
+const START_WITHIN: Duration = Duration::from_secs(300);
 
 pub(super) struct Reporter {
     /// Others when cameras were started anew.
     pub measured: watch::Receiver<Option<Arc<Measured>>>,
     pub spool: SpoolHandle,
     pub health: mpsc::Sender<Health>,
+    /// The same, for whoever asks at the box.
+    pub latest: watch::Sender<Option<Health>>,
+    pub link: watch::Receiver<LinkState>,
+    /// The uplink's task.
+    pub uplink_ended: CancellationToken,
 }
 
 /// The counters at one moment.
@@ -41,13 +49,16 @@ impl Reporter {
     pub async fn until(mut self, stop: CancellationToken) {
         let mut every = tokio::time::interval(HEALTH_EVERY);
         every.tick().await;
-        let mut before = None;
+        let (mut before, mut measured_at) = (None, Instant::now());
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = every.tick() => {}
             }
-            let Some(measured) = self.measured.borrow_and_update().clone() else { continue };
+            let measured = self.measured.borrow_and_update().clone();
+            self.sign(measured.as_deref(), measured_at);
+            let Some(measured) = measured else { continue };
+            measured_at = Instant::now();
             let now = Moment::now(measured);
             // Counters of other cameras say nothing about these.
             let same = before.take().filter(|b: &Moment| Arc::ptr_eq(&b.of, &now.of));
@@ -57,6 +68,23 @@ impl Reporter {
                 return;
             }
             before = Some(now);
+        }
+    }
+
+    /// That this task runs says that the runtime that carries the uplink does.
+    fn sign(&self, measured: Option<&Measured>, measured_at: Instant) {
+        let uplink = ("uplink", !self.uplink_ended.is_cancelled());
+        let hub = if self.link.borrow().connected { "connected" } else { "away" };
+        match measured {
+            Some(measured) => {
+                let [analysis, alerts] = measured.parts();
+                let text = format!("cameras {}, hub {hub}", measured.ids.len());
+                service::sign_of_life(&[analysis, alerts, uplink], &text);
+            }
+            None => {
+                let starting = ("cameras", measured_at.elapsed() < START_WITHIN);
+                service::sign_of_life(&[starting, uplink], &format!("cameras start anew, hub {hub}"));
+            }
         }
     }
 
@@ -78,6 +106,7 @@ impl Reporter {
             stills_waiting: spool.stills_waiting,
             cameras,
         };
+        self.latest.send_replace(Some(health.clone()));
         // QoS 0 all the way: where the uplink is busy, figures are the first to go.
         let _ = self.health.try_send(health);
         true

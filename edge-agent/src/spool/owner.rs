@@ -175,6 +175,7 @@ impl Owner {
                 Ok(Request::Cap(cap)) => {
                     self.config.cap = cap.max(4 * self.config.segment);
                     self.free();
+                }
                 Ok(Request::Course { epoch, seq, reply }) => {
                     let _ = reply.send(self.course(&epoch, seq));
                 }
