@@ -16,6 +16,7 @@ pub struct Board {
     status: Arc<watch::Sender<Status>>,
     /// Which configuration's cameras are on it; changed under the status's lock.
     round: Arc<AtomicU64>,
+    enrolled_as: Option<String>,
 }
 
 /// The board as the cameras of one configuration write on it. What they say after the next one's have been
@@ -27,18 +28,18 @@ pub struct CameraBoard {
 }
 
 impl Board {
-    /// Without cameras yet.
-    pub fn new() -> Self {
+    /// Without cameras yet. `enrolled_as`: the name that came with the certificate.
+    pub fn new(enrolled_as: Option<String>) -> Self {
         let status = Status {
             v: VERSION,
             state: AgentState::Online,
-            name: None,
+            name: enrolled_as.clone(),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             since: Some(now()),
             cameras: Some(Vec::new()),
             config: None,
         };
-        Self { status: Arc::new(watch::Sender::new(status)), round: Arc::default() }
+        Self { status: Arc::new(watch::Sender::new(status)), round: Arc::default(), enrolled_as }
     }
 
     pub fn subscribe(&self) -> watch::Receiver<Status> {
@@ -60,7 +61,7 @@ impl Board {
         let mut round = 0;
         self.status.send_modify(|status| {
             round = self.round.fetch_add(1, Ordering::AcqRel) + 1;
-            status.name = config.agent.name.clone();
+            status.name = config.agent.name.clone().or(self.enrolled_as.clone());
             status.cameras = Some(cameras.collect());
         });
         CameraBoard { board: self.clone(), round }
@@ -73,12 +74,6 @@ impl Board {
             status.config = report;
             changed
         });
-    }
-}
-
-impl Default for Board {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -139,7 +134,7 @@ mod tests {
     fn cameras_of_a_configuration_that_is_over_write_nothing_more() {
         let text = include_str!("../edge-agent.example.toml");
         let config: Config = settings::parse(text, Path::new("example")).unwrap();
-        let board = Board::new();
+        let board = Board::new(None);
         let (old, new) = (board.show(&config), board.show(&config));
         old.set(0, CameraState::Live, None);
         let state = || seen(&board.subscribe().borrow())[0].live;

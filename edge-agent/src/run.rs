@@ -2,6 +2,7 @@
 //! what a camera saw last still reaches the spool. In between it listens to whoever may change the
 //! configuration: the hub, and the box's own settings. Spool and uplink stay while cameras start anew.
 
+mod orders;
 mod post;
 mod reporter;
 
@@ -10,7 +11,6 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use edge_core::trial::Seen;
 use protocol::{AgentEvent, DesiredConfig, Status};
-use settings::Secret;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,7 @@ use crate::control::{Control, Desk, DoorError};
 use crate::desired::folder::Folder;
 use crate::desired::keeper::{Keeper, Start};
 use crate::drill::Drills;
+use crate::identity;
 use crate::service;
 use crate::spool::{Spool, SpoolConfig};
 use crate::uplink::{LinkState, Uplink, UplinkConfig};
@@ -28,6 +29,8 @@ use crate::watching::Lost;
 use post::Post;
 use reporter::Reporter;
 
+/// Orders of the hub that may wait.
+const ORDERS: usize = 4;
 /// Wishes to read the settings again that may wait.
 const RELOADS: usize = 4;
 
@@ -48,12 +51,15 @@ pub fn run(
     (reload, reloads): (mpsc::Sender<Reload>, mpsc::Receiver<Reload>),
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let folder = Folder::open(&config.agent.data);
-    let start = Start::read(config, folder, post::check).map_err(anyhow::Error::msg)?;
+    let identity = identity::Keeper::open(identity::Folder::hold(&config.agent.data)?).context("identity")?;
+    let home = identity.pass().home.clone();
+    config.agrees_with(&home).map_err(anyhow::Error::msg).context("settings")?;
+    let start = Start::read(config.clone(), Folder::open(&config.agent.data), post::check);
+    let start = start.map_err(anyhow::Error::msg)?;
     let config = &start.config;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _entered = runtime.enter();
-    let board = Board::new();
+    let board = Board::new(home.name.clone());
 
     let (spool, report) = Spool::open(spool_config(config)).context("spool")?;
     tracing::info!(?report, "spool opened");
@@ -65,21 +71,26 @@ pub fn run(
     }
     let (health, health_inbox) = mpsc::channel(4);
     let uplink_stop = CancellationToken::new();
-    let uplink = Uplink::start(
-        uplink_config(config)?,
-        spool.clone(),
-        board.subscribe(),
-        health_inbox,
-        uplink_stop.clone(),
-    );
-    tracing::info!(hub = config.hub.mqtt, "uplink started");
-
+    let identity_stop = CancellationToken::new();
+    let identity = identity.start(identity_stop.clone());
+    let (orders, ordered) = mpsc::channel(ORDERS);
+    let (desired, wishes) = watch::channel(None);
+    let uplink_config = UplinkConfig {
+        pass: identity.pass.clone(),
+        nudge: identity.nudge.clone(),
+        clock: identity.clock.clone(),
+        orders,
+        desired,
+    };
+    let uplink =
+        Uplink::start(uplink_config, spool.clone(), board.subscribe(), health_inbox, uplink_stop.clone());
+    tracing::info!(hub = home.mqtt, site = %home.site, agent = %home.agent, "uplink started");
     let (drills, latest) = (Drills::default(), watch::Sender::new(None));
     let control = open_control(
         config,
         Desk {
-            site: config.agent.site.clone(),
-            agent: config.agent.id.clone(),
+            site: home.site.clone(),
+            agent: home.agent.clone(),
             status: board.subscribe(),
             link: uplink.state(),
             health: latest.subscribe(),
@@ -88,6 +99,7 @@ pub fn run(
             reload,
         },
     )?;
+    let orders = runtime.spawn(orders::carry_out(ordered, drills.clone(), spool.clone(), board.subscribe()));
 
     let (measured, to_measure) = watch::channel(None);
     let post = Post {
@@ -114,8 +126,7 @@ pub fn run(
     };
     let reporter = runtime.spawn(reporter.until(stop_reporter.clone()));
 
-    let listening =
-        Listening { wishes: uplink.desired(), link: uplink.state(), status: board.subscribe(), reloads };
+    let listening = Listening { wishes, link: uplink.state(), status: board.subscribe(), reloads };
     service::ready();
     // Here and not on a worker: while models load, uplink and reporter go on.
     let outcome = runtime.block_on(listening.until(stop, &mut keeper, begun));
@@ -132,6 +143,9 @@ pub fn run(
     }
     uplink_stop.cancel();
     runtime.block_on(uplink.join());
+    orders.abort();
+    identity_stop.cancel();
+    runtime.block_on(identity.join());
     spool.close();
     tracing::info!("stopped");
     outcome
@@ -201,18 +215,6 @@ fn spool_config(config: &Config) -> SpoolConfig {
         ballast: config.spool.ballast.0,
         ..SpoolConfig::new(config.agent.data.join("spool"))
     }
-}
-
-fn uplink_config(config: &Config) -> anyhow::Result<UplinkConfig> {
-    let (mqtt_host, mqtt_port) = config.hub.broker();
-    Ok(UplinkConfig {
-        site: config.agent.site.clone(),
-        agent: config.agent.id.clone(),
-        mqtt_host,
-        mqtt_port,
-        http: config.hub.http.trim_end_matches('/').to_owned(),
-        key: Secret::read(&config.hub.key_file)?,
-    })
 }
 
 fn started() -> AgentEvent {

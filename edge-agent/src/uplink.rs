@@ -6,30 +6,37 @@
 
 mod backoff;
 mod link;
+pub mod orders;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{AgentId, DesiredConfig, Health, SiteId, Status};
-use settings::Secret;
+use protocol::{DesiredConfig, Health, Status};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::identity::{HubClock, Nudge, Pass};
 use crate::outbox::{self, OutboxConfig};
 use crate::spool::SpoolHandle;
+pub use link::{LinkError, probe};
+pub use orders::Asked;
 
+/// What the uplink works with, and where it hands out what is not its own.
 #[derive(Clone)]
 pub struct UplinkConfig {
-    pub site: SiteId,
-    pub agent: AgentId,
-    /// The hub's broker.
-    pub mqtt_host: String,
-    pub mqtt_port: u16,
-    /// `http://host:port` of the hub, for stills.
-    pub http: String,
-    pub key: Secret,
+    /// What is shown at the hub's doors; a new generation means a new connection.
+    pub pass: watch::Receiver<Arc<Pass>>,
+    /// Asks the keeper of the certificate for a look.
+    pub nudge: mpsc::Sender<Nudge>,
+    /// What time it is at the hub.
+    pub clock: Arc<HubClock>,
+    /// Orders that other parts carry out. With the other end dropped, they are answered as unknown.
+    pub orders: mpsc::Sender<Asked>,
+    /// The newest desired configuration that came, as it came.
+    pub desired: watch::Sender<Option<DesiredConfig>>,
 }
 
 /// Whether the broker holds a connection now, and the last reason why not.
@@ -48,15 +55,7 @@ pub struct UplinkTask {
     task: JoinHandle<()>,
     outbox: Option<std::thread::JoinHandle<()>>,
     state: watch::Receiver<LinkState>,
-    desired: watch::Receiver<Option<DesiredConfig>>,
     ended: CancellationToken,
-}
-
-/// What the link tells the rest of the agent.
-struct Told {
-    state: watch::Sender<LinkState>,
-    /// The newest wish of the hub, of any generation.
-    desired: watch::Sender<Option<DesiredConfig>>,
 }
 
 impl Uplink {
@@ -68,32 +67,24 @@ impl Uplink {
         health: mpsc::Receiver<Health>,
         cancel: CancellationToken,
     ) -> UplinkTask {
-        let stills =
-            OutboxConfig { agent: config.agent.clone(), http: config.http.clone(), key: config.key.clone() };
+        let stills = OutboxConfig { pass: config.pass.clone(), runtime: tokio::runtime::Handle::current() };
         let outbox = outbox::start(stills, spool.clone(), cancel.clone())
             .inspect_err(|error| tracing::error!(%error, "no thread for stills"))
             .ok();
-        let (state_sender, state) = watch::channel(LinkState::default());
-        let (desired_sender, desired) = watch::channel(None);
-        let told = Told { state: state_sender, desired: desired_sender };
+        let (seen, state) = watch::channel(LinkState::default());
         let ended = CancellationToken::new();
         let ending = ended.clone().drop_guard();
         let task = tokio::spawn(async move {
             let _ending = ending;
-            run(config, spool, status, health, cancel, told).await;
+            run(config, spool, status, health, cancel, seen).await;
         });
-        UplinkTask { task, outbox, state, desired, ended }
+        UplinkTask { task, outbox, state, ended }
     }
 }
 
 impl UplinkTask {
     pub fn state(&self) -> watch::Receiver<LinkState> {
         self.state.clone()
-    }
-
-    /// What the hub wishes the configuration to be; nothing of it is checked.
-    pub fn desired(&self) -> watch::Receiver<Option<DesiredConfig>> {
-        self.desired.clone()
     }
 
     /// Cancelled once the task is over, which it is only after its end was asked for, or after a defect.
@@ -116,24 +107,33 @@ async fn run(
     status: watch::Receiver<Status>,
     mut health: mpsc::Receiver<Health>,
     cancel: CancellationToken,
-    told: Told,
+    seen: watch::Sender<LinkState>,
 ) {
     let mut backoff = backoff::Backoff::default();
+    let mut pass = config.pass.clone();
     while !cancel.is_cancelled() {
         let mut course = link::Course::default();
-        let end = link::hold(&config, &spool, status.clone(), &mut health, &cancel, &told, &mut course).await;
+        pass.mark_unchanged();
+        let end = link::hold(&config, &spool, status.clone(), &mut health, &cancel, &seen, &mut course).await;
         tell_link(&spool, false).await;
+        if matches!(end, Ok(link::End::NewPass)) {
+            tracing::info!("connecting anew with the new certificate");
+            continue;
+        }
         let reason = end.err().map(|e| e.to_string());
         if let Some(reason) = &reason {
             tracing::warn!(reason, "no link to the hub; trying again");
+            // The broker's door closes without a word; HTTPS says why.
+            let _ = config.nudge.try_send(Nudge::LinkFailed);
         }
-        told.state.send_modify(|s| (s.connected, s.reason) = (false, reason));
+        seen.send_modify(|s| (s.connected, s.reason) = (false, reason));
         let stood = course.connected.map_or(Duration::ZERO, |at| at.elapsed());
         // Without a random number a fleet may come back in step; that is all.
         let random = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
         tokio::select! {
             () = cancel.cancelled() => {}
             () = tokio::time::sleep(backoff.next(stood, course.settled, random)) => {}
+            Ok(()) = pass.changed() => {}
         }
     }
 }

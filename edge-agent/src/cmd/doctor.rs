@@ -10,7 +10,7 @@ use serde::Serialize;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The configuration to check.
-    #[arg(long, value_name = "FILE", default_value = "/etc/signalbox/edge-agent.toml")]
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
     config: PathBuf,
     /// Print one JSON object instead of a list.
     #[arg(long)]

@@ -174,7 +174,7 @@ impl<S: Station> Keeper<S> {
             let why = format!("configuration {generation} of the hub is on trial: try again when it is over");
             return Ok(Err(why));
         }
-        let checked = Config::load(&self.local.file).map_err(|e| e.to_string()).and_then(|local| {
+        let checked = Config::read(&self.local.file).map_err(|e| e.to_string()).and_then(|local| {
             same_box(&self.local, &local)?;
             let (config, left) = self.together(&local);
             let ready = self.station.check(&config)?;

@@ -25,6 +25,11 @@ pub struct Prepared {
 
 impl Prepared {
     pub fn load(config: &Config) -> anyhow::Result<Self> {
+        if config.cameras.is_empty() {
+            tracing::warn!(
+                "no camera: the box is online and watches nothing; add one with `edge-agent camera add`"
+            );
+        }
         // Quick to find, so looked for first.
         let credentials = config
             .cameras

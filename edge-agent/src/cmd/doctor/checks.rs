@@ -4,11 +4,10 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
-use settings::Secret;
-
 use super::{Check, State, Text};
 use crate::config::Config;
 use crate::hardware::Profile;
+use crate::identity::Folder;
 use crate::model::{Engine, EngineConfig, Model, Store};
 use crate::pipeline::Pipeline;
 
@@ -28,15 +27,9 @@ pub fn all(path: &Path) -> Vec<Check> {
             ];
         }
     };
-    let mut checks = vec![clock(), ok(CONFIG, &path.display().to_string()), key(&config), disk(&config)];
-    let http = config.hub.http.trim_start_matches("http://");
-    let http = http.split('/').next().unwrap_or(http);
-    let http = if http.contains(':') { http.to_owned() } else { format!("{http}:80") };
-    for (subject, address) in [(HUB_MQTT, &config.hub.mqtt), (HUB_HTTP, &http)] {
-        let cure =
-            ("检查中心是否运行、网络和防火墙", "check that the hub runs, the network and the firewall");
-        checks.push(reach(subject, address, cure));
-    }
+    let mut checks = vec![clock(), ok(CONFIG, &path.display().to_string())];
+    checks.extend(identity(&config));
+    checks.push(disk(&config));
     checks.extend(decoder(&config));
     checks.extend(models(&config));
     checks.extend(config.cameras.iter().map(camera));
@@ -47,7 +40,7 @@ pub fn all(path: &Path) -> Vec<Check> {
 type Subject = (&'static str, &'static str, &'static str);
 const CLOCK: Subject = ("clock", "时钟", "Clock");
 const CONFIG: Subject = ("config", "配置", "Configuration");
-const KEY: Subject = ("key", "密钥", "Key");
+const IDENTITY: Subject = ("identity", "身份", "Identity");
 const DISK: Subject = ("disk", "磁盘", "Disk");
 const HUB_MQTT: Subject = ("hub_mqtt", "中心（消息）", "Hub (MQTT)");
 const HUB_HTTP: Subject = ("hub_http", "中心（图片上传）", "Hub (still upload)");
@@ -82,16 +75,27 @@ fn clock() -> Check {
     ok(CLOCK, &now.to_string())
 }
 
-fn key(config: &Config) -> Check {
-    match Secret::read(&config.hub.key_file) {
-        Ok(_) => ok(KEY, &config.hub.key_file.display().to_string()),
-        Err(error) => broken(
-            KEY,
-            error,
-            "在中心运行 central-hub agent add 取得密钥文件",
-            "get the key file with `central-hub agent add` at the hub",
-        ),
-    }
+/// Who the box is by its certificate, and whether the hub's two doors can be reached.
+fn identity(config: &Config) -> Vec<Check> {
+    let home = match Folder::look(&config.agent.data).newest() {
+        Ok(newest) => newest.home,
+        Err(error) => {
+            return vec![broken(
+                IDENTITY,
+                error,
+                "用中心给出的令牌运行 edge-agent provision",
+                "run `edge-agent provision` with a token from the hub",
+            )];
+        }
+    };
+    let who = format!("{}/{}", home.site, home.agent);
+    let known = match config.agrees_with(&home) {
+        Ok(()) => ok(IDENTITY, &who),
+        Err(error) => broken(IDENTITY, error, "改正配置文件", "mend the configuration"),
+    };
+    let door = home.hub.trim_start_matches("https://").to_owned();
+    let cure = ("检查中心是否运行、网络和防火墙", "check that the hub runs, the network and the firewall");
+    vec![known, reach(HUB_MQTT, &home.mqtt, cure), reach(HUB_HTTP, &door, cure)]
 }
 
 fn disk(config: &Config) -> Check {

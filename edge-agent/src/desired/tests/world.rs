@@ -59,9 +59,8 @@ data = "data"
 pipeline = "pipelines/default.toml"
 
 [hub]
-mqtt = "127.0.0.1:1883"
-http = "http://127.0.0.1:8080"
-key_file = "box.key"
+url = "https://hub.example:8443"
+mqtt = "hub.example:8883"
 
 [stills]
 quality = 80
