@@ -4,9 +4,6 @@
 //! everything is said again at the beginning of every connection. What the command line adds while the hub
 //! runs is noticed within [`LOOK`]. Checking a text beyond size, syntax and secrets is the agent's.
 
-pub mod command;
-mod words;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 

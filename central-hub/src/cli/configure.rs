@@ -1,5 +1,7 @@
 //! `central-hub agent configure` and `agent show`.
 
+mod words;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -8,14 +10,16 @@ use anyhow::{Context, bail};
 use protocol::{AgentId, Timestamp};
 use settings::{MAX_WISH_BYTES, check_wish};
 
-use super::words::Words;
+use words::Words;
+
+use super::words::Language;
 use crate::store::agents::AgentView;
 use crate::store::configs::ConfigView;
 use crate::store::{Store, audit};
 
 /// Checks a file as far as the hub can and makes it the agent's next wish.
 pub async fn configure(store: &Store, agent: &AgentId, file: &Path) -> anyhow::Result<()> {
-    let words = Words::of_environment();
+    let words = Words::of(Language::of_environment());
     let mut bytes = Vec::new();
     File::open(file)
         .and_then(|f| f.take(MAX_WISH_BYTES as u64 + 1).read_to_end(&mut bytes))
@@ -31,7 +35,7 @@ pub async fn configure(store: &Store, agent: &AgentId, file: &Path) -> anyhow::R
 
 /// What is known of one agent.
 pub async fn show(store: &Store, agent: &AgentId, json: bool) -> anyhow::Result<()> {
-    let words = Words::of_environment();
+    let words = Words::of(Language::of_environment());
     let Some(view) = store.agents(Some(agent.as_str())).await?.into_iter().next() else {
         bail!("{}", words.no_agent(agent));
     };

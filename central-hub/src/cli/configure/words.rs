@@ -1,8 +1,8 @@
-//! What the commands say, in the language of `LC_ALL`, `LC_MESSAGES` or `LANG`: Chinese where it begins with
-//! `zh` or is not set, else English.
+//! What the two commands say, in the operator's language.
 
 use protocol::AgentId;
 
+use crate::cli::words::Language;
 use crate::store::configs::ConfigView;
 
 /// Columns that a title takes.
@@ -13,10 +13,8 @@ pub(super) struct Words {
 }
 
 impl Words {
-    pub fn of_environment() -> Self {
-        let set = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().filter_map(|name| std::env::var(name).ok());
-        let set = set.into_iter().find(|text| !text.is_empty());
-        Self { chinese: set.is_none_or(|text| text.starts_with("zh")) }
+    pub fn of(language: Language) -> Self {
+        Self { chinese: language == Language::Zh }
     }
 
     fn pick(&self, chinese: &'static str, english: &'static str) -> &'static str {
