@@ -201,6 +201,11 @@ impl Trial {
         }
     }
 
+    /// Other times, from the next trial on.
+    pub fn set_config(&mut self, config: TrialConfig) {
+        self.config = config;
+    }
+
     pub fn report(&self) -> Option<&ConfigReport> {
         self.report.as_ref()
     }

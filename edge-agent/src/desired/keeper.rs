@@ -190,6 +190,7 @@ impl<S: Station> Keeper<S> {
             return Ok(Err(why));
         }
         (self.local, self.running) = (local, config);
+        self.trial.set_config(self.local.desired.trial());
         self.station.settle(&self.running);
         if let Some(reason) = left {
             self.handle(Input::Left { reason })?;
