@@ -36,6 +36,8 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; frame-ancestors 'none
 const BODY_BYTES: usize = 64 * 1024;
 /// Password checks at a time: each takes 19 MiB and a core.
 const PASSWORD_CHECKS: usize = 2;
+/// Password checks that are done or wait.
+const PASSWORD_QUEUE: usize = 32;
 /// Feeds open at a time.
 const FEEDS: usize = 256;
 
@@ -49,6 +51,7 @@ pub struct App {
     /// Browsers come by TLS: the session's cookie shall go no other way.
     pub tls: bool,
     password_checks: Arc<Semaphore>,
+    password_queue: Arc<Semaphore>,
     feeds: Arc<Semaphore>,
 }
 
@@ -65,6 +68,7 @@ impl App {
             stop,
             tls,
             password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
+            password_queue: Arc::new(Semaphore::new(PASSWORD_QUEUE)),
             feeds: Arc::new(Semaphore::new(FEEDS)),
         }
     }

@@ -187,6 +187,10 @@ fn there_is_no_default_password_and_guessing_is_bounded() {
         assert!(page.headers().contains_key("content-security-policy"), "{path}");
         assert!(page.body_mut().read_to_string().unwrap().contains("the wall"), "{path}");
     }
+    let page = |path: &str| ureq::get(format!("http://127.0.0.1:{}{path}", world.ports.http)).call();
+    assert_eq!(page("/").unwrap().headers()["cache-control"], "no-cache");
+    assert_eq!(page("/assets/app.js").unwrap().headers()["cache-control"], "max-age=31536000, immutable");
+    assert!(matches!(page("/assets/gone.js"), Err(ureq::Error::StatusCode(404))), "HTML is no script");
     for path in ["/nothing", "/../nothing"] {
         assert_eq!(stranger.get(&world, path).status(), 404, "{path}");
     }
@@ -197,6 +201,11 @@ fn there_is_no_default_password_and_guessing_is_bounded() {
     assert!(!file.exists(), "the first password's file has served");
     let answers: Vec<_> = (0..11).map(|_| Operator::log_in(&world, &login("admin")).err().unwrap()).collect();
     assert_eq!(answers.iter().filter(|a| **a == 429).count(), 2, "{answers:?}");
+
+    // The rest of the source's share of a minute, under ever new names.
+    let other = |n: usize| json!({ "user": format!("guess-{n}"), "password": "admin" });
+    let answers: Vec<_> = (0..25).map(|n| Operator::log_in(&world, &other(n)).err().unwrap()).collect();
+    assert_eq!(answers.iter().position(|a| *a == 429), Some(20), "{answers:?}");
 
     let new = world.folder.path().join("new");
     std::fs::write(&new, "a better password\n").unwrap();

@@ -2,6 +2,7 @@
 
 mod check;
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,7 @@ pub fn run(options: Options, stopped: Stopped) -> anyhow::Result<bool> {
         bail!("the demo clip is missing: run `make setup`（缺少演示视频：请先运行 make setup）");
     }
     let folder = workspace().join("target/demo");
+    let _only = only_demo(&folder.with_extension("lock"))?;
     if folder.exists() {
         std::fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
@@ -49,6 +51,23 @@ pub fn run(options: Options, stopped: Stopped) -> anyhow::Result<bool> {
     }
     println!("all stopped 已全部停止; logs 日志: {}", folder.display());
     shown
+}
+
+/// A second demo would empty the folder under the first. Held as long as the file is open.
+fn only_demo(lock: &Path) -> anyhow::Result<File> {
+    if let Some(folder) = lock.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let file = File::create(lock).with_context(|| format!("cannot open {}", lock.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("a demo is running already: end it with Ctrl-C first（演示已在运行：请先按 Ctrl-C 结束它）")
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", lock.display()))
+        }
+    }
 }
 
 fn show(
@@ -99,4 +118,19 @@ fn invite(link: &str) {
     let line = "=".repeat(72);
     println!("\n{line}\n\n  Open the wall, this link works once:\n  打开大屏（链接仅可使用一次）：\n");
     println!("      {link}\n\n  Ctrl-C ends the demo.  按 Ctrl-C 结束演示。\n\n{line}\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::only_demo;
+
+    #[test]
+    fn a_second_demo_is_refused_while_the_first_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join("target/demo.lock");
+        let first = only_demo(&lock).unwrap();
+        assert!(only_demo(&lock).unwrap_err().to_string().contains("running already"));
+        drop(first);
+        only_demo(&lock).unwrap();
+    }
 }

@@ -9,10 +9,13 @@ pub const SESSION_MS: i64 = 12 * 60 * 60 * 1000;
 /// How long a one-time link can be used.
 pub const LINK_MS: i64 = 15 * 60 * 1000;
 const ATTEMPTS_A_MINUTE: i64 = 10;
+/// From one source, for whatever accounts.
+const SOURCE_ATTEMPTS_A_MINUTE: i64 = 30;
 
 impl Store {
     /// Counts one login attempt; whether it is still within 10 a minute for this account from this
-    /// source. Counted before the password is looked at, so that parallel guesses gain nothing.
+    /// source, and 30 from this source. Counted before the password is looked at, so that parallel
+    /// guesses gain nothing.
     pub async fn admit_login(&self, account: &str, source: &str) -> Result<bool, StoreError> {
         let now = now_ms();
         let mut tx = self.write().await?;
@@ -21,9 +24,11 @@ impl Store {
             .bind(now + 60_000)
             .execute(&mut *tx)
             .await?;
-        let sql = "SELECT count(*) FROM login_attempts WHERE account = ?1 AND source = ?2";
-        let tried: i64 = sqlx::query_scalar(sql).bind(account).bind(source).fetch_one(&mut *tx).await?;
-        let admitted = tried < ATTEMPTS_A_MINUTE;
+        let sql =
+            "SELECT count(*) FILTER (WHERE account = ?1), count(*) FROM login_attempts WHERE source = ?2";
+        let (tried, in_all): (i64, i64) =
+            sqlx::query_as(sql).bind(account).bind(source).fetch_one(&mut *tx).await?;
+        let admitted = tried < ATTEMPTS_A_MINUTE && in_all < SOURCE_ATTEMPTS_A_MINUTE;
         if admitted {
             sqlx::query("INSERT INTO login_attempts (account, source, at) VALUES (?1, ?2, ?3)")
                 .bind(account)

@@ -64,6 +64,8 @@ async fn by_password(app: &App, peer: SocketAddr, user: String, password: String
     if user.chars().count() > MOST_CHARS || password.chars().count() > MOST_CHARS {
         return Err(wrong());
     }
+    // Whoever comes while this many wait shall not wait behind them for a minute.
+    let _place = app.password_queue.try_acquire().map_err(|_| Refusal::busy())?;
     admit(app, &user, peer).await?;
     let hash = app.store.password_hash_of(&user).await?;
     let _permit = app.password_checks.acquire().await.map_err(|_| Refusal::busy())?;

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
 use tower_http::services::{ServeDir, ServeFile};
+use tower_http::set_header::SetResponseHeaderLayer;
 
 const NOT_BUILT: &str = "The hub is running, but the wall's page is not built.\n\
     Build it (npm run build in central-hub/wall), or name its folder under [wall] in the settings.\n";
@@ -25,10 +26,29 @@ pub(super) fn serve(router: Router, folder: Option<PathBuf>) -> Router {
     match folder {
         Some(folder) => {
             let page = ServeFile::new(folder.join("index.html"));
-            router.fallback_service(ServeDir::new(folder).fallback(page))
+            // Vite names assets by their content: what was there once is never another, and what is
+            // missing is missing. The page itself is asked for anew each time.
+            let assets = Router::new()
+                .fallback_service(ServeDir::new(folder.join("assets")).fallback(any(missing)))
+                .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, for_ever));
+            let pages = Router::new().fallback_service(ServeDir::new(folder).fallback(page)).layer(
+                SetResponseHeaderLayer::overriding(
+                    header::CACHE_CONTROL,
+                    HeaderValue::from_static("no-cache"),
+                ),
+            );
+            router.nest("/assets", assets).fallback_service(pages)
         }
         None => router.fallback(get(not_built)),
     }
+}
+
+fn for_ever(answer: &Response) -> Option<HeaderValue> {
+    answer.status().is_success().then(|| HeaderValue::from_static("max-age=31536000, immutable"))
+}
+
+async fn missing() -> StatusCode {
+    StatusCode::NOT_FOUND
 }
 
 async fn not_built() -> impl IntoResponse {

@@ -29,6 +29,8 @@ impl World {
         let (data, wall) = (folder.path().join("data"), folder.path().join("wall"));
         std::fs::create_dir(&wall).unwrap();
         std::fs::write(wall.join("index.html"), "<!doctype html><title>the wall</title>").unwrap();
+        std::fs::create_dir(wall.join("assets")).unwrap();
+        std::fs::write(wall.join("assets/app.js"), "export {}").unwrap();
         let settings = format!(
             "hub.data = {data:?}\nhttp.listen = \"127.0.0.1:0\"\nbroker.listen = \"127.0.0.1:0\"\nwall.folder = {wall:?}\n"
         );
