@@ -2,6 +2,7 @@
 
 mod agent;
 mod authority;
+mod configure;
 mod token;
 mod words;
 

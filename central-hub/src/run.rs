@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, selftest};
 use crate::config::{self, Config};
+use crate::configs;
 use crate::door::peers::Peers;
 use crate::ingest::link::{BrokerAddress, Link};
 use crate::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
@@ -63,6 +64,7 @@ struct Hub {
     writer: JoinHandle<()>,
     ask_writer: mpsc::Sender<Question>,
     link: JoinHandle<()>,
+    configs: JoinHandle<()>,
     stop_link: CancellationToken,
     entrance: Entrance,
     /// Ends the feeds.
@@ -90,6 +92,7 @@ impl Hub {
         let writer = tokio::spawn(writer::run(store.clone(), arrivals, to_link, questions));
         let (hearing, mut heard) = watch::channel(false);
         let stop_link = CancellationToken::new();
+        let configs = tokio::spawn(configs::run(address.clone(), store.clone(), stop_link.clone()));
         let link = Link { broker: address, arrivals: to_writer, acks, hearing };
         let link = tokio::spawn(link.run(stop_link.clone()));
         match tokio::time::timeout(START_PATIENCE, heard.wait_for(|hearing| *hearing)).await {
@@ -114,7 +117,18 @@ impl Hub {
         ports.write(data).with_context(|| format!("cannot write {}", Ports::path(data).display()))?;
         tracing::info!(http = ports.http, agents = ports.agents, mqtt = ports.mqtt, "hub is up");
         service::ready(&format!("wall on port {http}, boxes on port {agents}"));
-        Ok(Self { _only: only, store, broker, writer, ask_writer, link, stop_link, entrance, stop_http })
+        Ok(Self {
+            _only: only,
+            store,
+            broker,
+            writer,
+            ask_writer,
+            link,
+            configs,
+            stop_link,
+            entrance,
+            stop_http,
+        })
     }
 
     /// Nothing that was acknowledged is at risk in here; what is under way is finished if it can be.
@@ -125,6 +139,7 @@ impl Hub {
         self.entrance.close(STOP_PATIENCE).await;
         self.stop_link.cancel();
         finish("link", self.link).await;
+        finish("configs", self.configs).await;
         finish("ingest", self.writer).await;
         if let Some(broker) = self.broker {
             let _ = tokio::time::timeout(STOP_PATIENCE, broker.stop()).await;

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod authorities;
 pub mod certificates;
 pub mod changes;
+pub mod configs;
 pub mod operators;
 pub mod records;
 pub mod stills;

@@ -11,6 +11,7 @@ use protocol::{AgentEvent, Body, CameraId, Epoch, Kind, Record, Still, TimeSourc
 
 use crate::analysis::{Stamp, size_of};
 use crate::decode::Frame;
+use crate::drill::{self, Drill};
 use crate::redact::{Picture, RedactError, Redactor};
 use crate::spool::{Draft, SpoolError, SpoolHandle};
 
@@ -20,8 +21,12 @@ pub enum Event {
     Findings { camera: usize, frame: Box<Frame>, detections: Vec<Detection>, findings: Vec<Finding> },
     /// What was going on at a camera is over, because its stream broke off.
     Over { camera: usize, stamp: Stamp, findings: Vec<Finding> },
+    /// Somebody asked for a test alarm: this frame becomes it.
+    Test { camera: usize, frame: Box<Frame>, detections: Vec<Detection>, drill: Drill },
     /// Something happened to a camera or to the agent itself.
     Agent(AgentEvent),
+    /// Nothing more comes: what was sent before is written.
+    Stop,
 }
 
 /// The state of the alerts thread.
@@ -42,9 +47,12 @@ impl Alerts {
         Self { redactor, quality, spool, cameras, open: BTreeMap::new(), epoch: None, redaction_failed }
     }
 
-    /// Runs until every sender of the inbox is gone; what was sent is written.
+    /// Runs until [`Event::Stop`], or until every sender of the inbox is gone; what was sent is written.
     pub fn run(mut self, inbox: &Receiver<Event>) {
         for event in inbox {
+            if matches!(event, Event::Stop) {
+                return;
+            }
             if let Err(error) = self.write(event) {
                 tracing::error!(%error, "an alert could not be written");
             }
@@ -53,6 +61,7 @@ impl Alerts {
 
     fn write(&mut self, event: Event) -> Result<(), SpoolError> {
         match event {
+            Event::Stop => Ok(()),
             Event::Agent(event) => self.spool.append(vec![agent_event(event)]).map(drop),
             Event::Findings { camera, frame, detections, findings } => {
                 let still = findings
@@ -62,6 +71,10 @@ impl Alerts {
                 let (stamp, size) = (Stamp::of(&frame), size_of(&frame));
                 drop(frame); // a decoder has few
                 self.write_findings(camera, stamp, size, still, &findings)
+            }
+            Event::Test { camera, frame, detections, drill } => {
+                self.write_test(camera, *frame, &detections, drill);
+                Ok(())
             }
             Event::Over { camera, stamp, findings } => {
                 self.write_findings(camera, stamp, FrameSize { width: 1, height: 1 }, None, &findings)
@@ -103,6 +116,21 @@ impl Alerts {
         let records = self.spool.append(drafts)?;
         self.remember(camera, &raised, findings, &records);
         Ok(())
+    }
+
+    /// An error is told to whoever asked, and to nobody else.
+    fn write_test(&mut self, camera: usize, frame: Frame, detections: &[Detection], drill: Drill) {
+        let picture = self.still(camera, &frame, detections);
+        let stamp = Stamp::of(&frame);
+        let at = stamp.wall_time(frame.media_time);
+        drop(frame); // a decoder has few
+        let (still, state) = match picture {
+            Ok(jpeg) => (Some(jpeg), Still::Pending),
+            Err(reason) => (None, Still::None { reason: reason.into() }),
+        };
+        let body = drill::body(&self.cameras[camera], state);
+        let (time_source, uncertainty_ms) = (stamp.time_source, stamp.uncertainty_ms);
+        drill.answer(self.spool.append(vec![Draft { at, time_source, uncertainty_ms, body, still }]));
     }
 
     /// A covered JPEG, or why there is none.

@@ -10,11 +10,12 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
 use edge_core::{Detection, Finding, FrameSize, Scene, Step};
-use protocol::{TimeSource, Timestamp};
+use protocol::{CameraId, TimeSource, Timestamp};
 
 use crate::alerts::Event;
 use crate::decode::Frame;
 use crate::detect::ObjectDetector;
+use crate::drill::Drills;
 use crate::figures::Figures;
 use crate::pipeline::Pipeline;
 pub use mailbox::{Mailbox, Work};
@@ -101,6 +102,8 @@ pub struct Analysis {
     cameras: Vec<Watched>,
     figures: Arc<Figures>,
     alerts: SyncSender<Event>,
+    drills: Drills,
+    ids: Vec<CameraId>,
 }
 
 impl Analysis {
@@ -110,7 +113,12 @@ impl Analysis {
         figures: Arc<Figures>,
         alerts: SyncSender<Event>,
     ) -> Self {
-        Self { detectors, cameras, figures, alerts }
+        Self { detectors, cameras, figures, alerts, drills: Drills::default(), ids: Vec::new() }
+    }
+
+    /// Serves those who ask for test alarms. `ids`: the cameras' in their order.
+    pub fn with_drills(self, drills: Drills, ids: Vec<CameraId>) -> Self {
+        Self { drills, ids, ..self }
     }
 
     /// Runs until the mailbox is closed.
@@ -140,7 +148,10 @@ impl Analysis {
         step.show_where_they_are();
         let findings = step.findings;
         if !findings.is_empty() {
+            // Whoever asked for a test alarm waits for a picture in which nothing happens.
             self.send(Event::Findings { camera, frame: Box::new(frame), detections, findings });
+        } else if let Some(drill) = self.ids.get(camera).and_then(|id| self.drills.take(id)) {
+            self.send(Event::Test { camera, frame: Box::new(frame), detections, drill });
         }
     }
 

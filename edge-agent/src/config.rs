@@ -8,14 +8,19 @@ pub mod cameras;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use edge_core::TrialConfig;
 use protocol::{AgentId, SiteId};
 use serde::Deserialize;
-use settings::Size;
+use settings::{Size, Span};
 
 use crate::camera::CameraConfig;
 use crate::identity::Home;
 use crate::secrets::Secrets;
+
+/// No trial is longer.
+const LONGEST_TRIAL: Duration = Duration::from_secs(3600);
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -31,6 +36,14 @@ pub struct Config {
     pub spool: SpoolSection,
     #[serde(default)]
     pub stills: StillsSection,
+    #[serde(default)]
+    pub desired: DesiredSection,
+    /// Nothing changes from afar; only this file and the cameras' files count.
+    #[serde(default)]
+    pub locked: bool,
+    /// Where it was read from.
+    #[serde(skip)]
+    pub file: PathBuf,
     /// At least one; those of the file itself come first, then those of `cameras/` by name.
     #[serde(default, rename = "camera")]
     pub cameras: Vec<CameraConfig>,
@@ -61,7 +74,7 @@ impl Default for AgentSection {
 }
 
 /// The hub it reports to; may be left out, as `edge-agent provision` writes it down.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HubSection {
     /// The hub's agents' door, for example `https://hub.example:8443`.
@@ -124,6 +137,29 @@ impl Default for StillsSection {
     }
 }
 
+/// How what the hub wishes is tried.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DesiredSection {
+    /// Cameras and hub must be well again after this time, or it is rolled back.
+    pub trial: Span,
+    /// For this long without a break.
+    pub steady: Span,
+}
+
+impl Default for DesiredSection {
+    fn default() -> Self {
+        let TrialConfig { length, steady } = TrialConfig::default();
+        Self { trial: Span(length), steady: Span(steady) }
+    }
+}
+
+impl DesiredSection {
+    pub fn trial(self) -> TrialConfig {
+        TrialConfig { length: self.trial.0, steady: self.steady.0 }
+    }
+}
+
 /// Why a configuration was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -154,10 +190,18 @@ impl Config {
         config.cameras.extend(cameras::load(base)?);
         config.check().map_err(|problem| ConfigError::Invalid { path: path.to_owned(), problem })?;
         config.resolve(base);
+        config.file = path.to_owned();
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let DesiredSection { trial, steady } = self.desired;
+        if trial.0 < Duration::from_secs(1) || trial.0 > LONGEST_TRIAL || steady.0 > trial.0 {
+            return Err(format!(
+                "desired.trial is {trial} and desired.steady {steady}: use 1s to {} and no longer steady than the trial",
+                Span(LONGEST_TRIAL)
+            ));
+        }
         let mut seen = BTreeSet::new();
         for camera in &self.cameras {
             if !seen.insert(&camera.id) {

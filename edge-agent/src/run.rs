@@ -1,54 +1,65 @@
-//! `edge-agent run`: starts the parts in the order of the flow, from its end to its beginning, and stops
-//! them in reverse, so that what a camera saw last still reaches the spool.
+//! `edge-agent run`: starts spool, uplink and what the configuration says, and stops them in reverse, so that
+//! what a camera saw last still reaches the spool. In between it listens to whoever may change the
+//! configuration: the hub, and the box's own settings. Spool and uplink stay while cameras start anew.
 
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::mpsc::{self, SyncSender};
-use std::thread::JoinHandle;
+mod orders;
+mod post;
+mod reporter;
+
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use protocol::{AgentEvent, CameraId, CameraState, Health};
-use tokio::sync::{mpsc as async_mpsc, watch};
+use edge_core::trial::Seen;
+use protocol::{AgentEvent, DesiredConfig, Status};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::alerts::{self, Alerts, Event};
-use crate::analysis::{Analysis, Mailbox, View, Watched};
-use crate::board::Board;
-use crate::camera::{Camera, CameraOutput};
+use crate::alerts::Event;
+use crate::board::{self, Board};
 use crate::config::Config;
-use crate::detect::ObjectDetector;
-use crate::figures::Figures;
-use crate::hardware::Profile;
-use crate::identity::{Folder, Keeper};
-use crate::model::{Engine, EngineConfig, Store};
-use crate::pipeline::Pipeline;
-use crate::redact::{RedactConfig, Redactor};
+use crate::control::{Control, Desk, DoorError};
+use crate::desired::folder::Folder;
+use crate::desired::keeper::{Keeper, Start};
+use crate::drill::Drills;
+use crate::identity;
 use crate::service;
-use crate::spool::{Spool, SpoolConfig, SpoolHandle};
-use crate::uplink::{Uplink, UplinkConfig};
-use crate::usage;
+use crate::spool::{Spool, SpoolConfig};
+use crate::uplink::{LinkState, Uplink, UplinkConfig};
+use crate::watching::Lost;
+use post::Post;
+use reporter::Reporter;
 
-/// Frames with findings that may wait for their still to be covered.
-const ALERTS: usize = 2;
-/// How often figures are sent.
-const HEALTH_EVERY: Duration = Duration::from_secs(10);
+/// Orders of the hub that may wait.
+const ORDERS: usize = 4;
+/// Wishes to read the settings again that may wait.
+const RELOADS: usize = 4;
 
-/// Runs until `stop` is cancelled.
-pub fn run(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
-    let keeper = Keeper::open(Folder::hold(&config.agent.data)?).context("identity")?;
-    let home = keeper.pass().home.clone();
+/// Somebody at the box wishes that its settings are read again; the answer says why not.
+#[derive(Debug)]
+pub struct Reload {
+    pub answer: Option<oneshot::Sender<Result<(), String>>>,
+}
+
+/// Where such wishes go, and where they come out.
+pub fn reloads() -> (mpsc::Sender<Reload>, mpsc::Receiver<Reload>) {
+    mpsc::channel(RELOADS)
+}
+
+/// Runs until `stop` is cancelled. `reloads`: as [`reloads`] makes them.
+pub fn run(
+    config: Config,
+    (reload, reloads): (mpsc::Sender<Reload>, mpsc::Receiver<Reload>),
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let identity = identity::Keeper::open(identity::Folder::hold(&config.agent.data)?).context("identity")?;
+    let home = identity.pass().home.clone();
     config.agrees_with(&home).map_err(anyhow::Error::msg).context("settings")?;
-    if config.cameras.is_empty() {
-        tracing::warn!(
-            "no camera: the box is online and watches nothing; add one with `edge-agent camera add`"
-        );
-    }
-    let parts = Prepared::load(config)?;
+    let start = Start::read(config.clone(), Folder::open(&config.agent.data), post::check);
+    let start = start.map_err(anyhow::Error::msg)?;
+    let config = &start.config;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _entered = runtime.enter();
-    let board = Board::new(config, home.name.clone());
-    let figures = Arc::new(Figures::new(config.cameras.len()));
+    let board = Board::new(home.name.clone());
 
     let (spool, report) = Spool::open(spool_config(config)).context("spool")?;
     tracing::info!(?report, "spool opened");
@@ -58,245 +69,144 @@ pub fn run(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
             "alerts are kept in memory only and a power cut loses them: make the folder writable and free space"
         );
     }
-    let (health, health_inbox) = async_mpsc::channel(4);
+    let (health, health_inbox) = mpsc::channel(4);
     let uplink_stop = CancellationToken::new();
-    let keeper_stop = CancellationToken::new();
-    let keeper = keeper.start(keeper_stop.clone());
-    let (orders, _) = async_mpsc::channel(4);
+    let identity_stop = CancellationToken::new();
+    let identity = identity.start(identity_stop.clone());
+    let (orders, ordered) = mpsc::channel(ORDERS);
+    let (desired, wishes) = watch::channel(None);
     let uplink_config = UplinkConfig {
-        pass: keeper.pass.clone(),
-        nudge: keeper.nudge.clone(),
-        clock: keeper.clock.clone(),
+        pass: identity.pass.clone(),
+        nudge: identity.nudge.clone(),
+        clock: identity.clock.clone(),
         orders,
-        desired: watch::Sender::new(None),
+        desired,
     };
     let uplink =
         Uplink::start(uplink_config, spool.clone(), board.subscribe(), health_inbox, uplink_stop.clone());
     tracing::info!(hub = home.mqtt, site = %home.site, agent = %home.agent, "uplink started");
+    let (drills, latest) = (Drills::default(), watch::Sender::new(None));
+    let control = open_control(
+        config,
+        Desk {
+            site: home.site.clone(),
+            agent: home.agent.clone(),
+            status: board.subscribe(),
+            link: uplink.state(),
+            health: latest.subscribe(),
+            spool: spool.clone(),
+            drills: drills.clone(),
+            reload,
+        },
+    )?;
+    let orders = runtime.spawn(orders::carry_out(ordered, drills.clone(), spool.clone(), board.subscribe()));
 
-    let (alert_sender, alert_inbox) = mpsc::sync_channel(ALERTS);
-    let ids: Vec<CameraId> = config.cameras.iter().map(|c| c.id.clone()).collect();
-    let alerts = Alerts::new(parts.redactor, config.stills.quality, spool.clone(), ids.clone());
-    let alerts = spawn("alerts", move || alerts.run(&alert_inbox))?;
-    let _ = alert_sender.send(Event::Agent(started()));
+    let (measured, to_measure) = watch::channel(None);
+    let post = Post {
+        spool: spool.clone(),
+        board: board.clone(),
+        lost: Lost::default(),
+        drills,
+        watching: None,
+        measured,
+    };
+    let begun = Instant::now();
+    let mut keeper = Keeper::begin(start, post, move || begun.elapsed())?;
+    if let Some(events) = keeper.station().watching.as_ref().and_then(|w| w.events()) {
+        let _ = events.send(Event::Agent(started()));
+    }
+    let stop_reporter = CancellationToken::new();
+    let reporter = Reporter {
+        measured: to_measure,
+        spool: spool.clone(),
+        health,
+        latest,
+        link: uplink.state(),
+        uplink_ended: uplink.ended(),
+    };
+    let reporter = runtime.spawn(reporter.until(stop_reporter.clone()));
 
-    let mailbox = Arc::new(Mailbox::new(&parts.analyse_fps));
-    let analysis = Analysis::new(parts.detectors, parts.watched, figures.clone(), alert_sender.clone());
-    let inbox = mailbox.clone();
-    let analysis = spawn("analysis", move || analysis.run(&inbox))?;
-
-    let cameras = start_cameras(config, &parts.hardware, &mailbox, &alert_sender, &board, &figures)?;
-    tracing::info!(cameras = cameras.len(), "watching");
-
-    let reporter = Reporter { ids, figures, spool: spool.clone(), health };
-    let uplink_state = uplink.state();
+    let listening = Listening { wishes, link: uplink.state(), status: board.subscribe(), reloads };
     service::ready();
-    runtime.block_on(reporter.until(stop, async || {
-        let parts = [
-            ("analysis", !analysis.is_finished() && mailbox.at_work_for() < service::WORK_WITHIN),
-            ("alerts", !alerts.is_finished()),
-            ("uplink", !uplink.is_finished() && service::turns(runtime.handle()).await),
-        ];
-        let hub = if uplink_state.borrow().connected { "connected" } else { "away" };
-        service::sign_of_life(&parts, &format!("cameras {}, hub {hub}", cameras.len()));
-    }));
+    // Here and not on a worker: while models load, uplink and reporter go on.
+    let outcome = runtime.block_on(listening.until(stop, &mut keeper, begun));
 
     tracing::info!("stopping");
     service::stopping();
-    for camera in cameras {
-        camera.stop();
+    if let Some(control) = control {
+        runtime.block_on(control.stop());
     }
-    mailbox.close();
-    join(analysis, "analysis");
-    drop(alert_sender);
-    join(alerts, "alerts");
+    stop_reporter.cancel();
+    let _ = runtime.block_on(reporter);
+    if let Some(watching) = keeper.stop().watching {
+        watching.stop();
+    }
     uplink_stop.cancel();
     runtime.block_on(uplink.join());
-    keeper_stop.cancel();
-    runtime.block_on(keeper.join());
+    orders.abort();
+    identity_stop.cancel();
+    runtime.block_on(identity.join());
     spool.close();
     tracing::info!("stopped");
-    Ok(())
+    outcome
 }
 
-/// What must load before anything starts: pipelines, models, hardware profile.
-struct Prepared {
-    hardware: Profile,
-    detectors: Vec<ObjectDetector>,
-    watched: Vec<Watched>,
-    analyse_fps: Vec<f32>,
-    redactor: Redactor,
+/// Everything that may change the configuration, or tells how it does.
+struct Listening {
+    wishes: watch::Receiver<Option<DesiredConfig>>,
+    link: watch::Receiver<LinkState>,
+    status: watch::Receiver<Status>,
+    reloads: mpsc::Receiver<Reload>,
 }
 
-impl Prepared {
-    fn load(config: &Config) -> anyhow::Result<Self> {
-        let hardware = match &config.agent.hardware {
-            Some(path) => Profile::load(path)?,
-            None => Profile::builtin()?,
-        };
-        let store = Store::locate(config.models.folder.clone(), None);
-        let engine = Engine::start(EngineConfig::new(&store, hardware.inference.threads as usize))?;
-        let mut pipelines: Vec<(&Path, Pipeline, usize)> = Vec::new();
-        let mut detectors = Vec::new();
-        let mut watched = Vec::new();
-        let mut analyse_fps = Vec::new();
-        for camera in &config.cameras {
-            let path = config.pipeline_of(camera);
-            let known = pipelines.iter().position(|(of, ..)| *of == path);
-            let index = match known {
-                Some(index) => index,
-                None => {
-                    let pipeline = Pipeline::load(path)?;
-                    detectors.push(pipeline.open_detector(&engine, &store)?);
-                    pipelines.push((path, pipeline, detectors.len() - 1));
-                    pipelines.len() - 1
-                }
-            };
-            let (_, pipeline, detector) = &pipelines[index];
-            let own = camera.file.as_deref().unwrap_or(path);
-            let pipeline = pipeline
-                .with_rules(&camera.lines, &camera.zones, own)
-                .with_context(|| format!("camera `{}`", camera.id))?;
-            if !pipeline.has_rules() {
-                tracing::warn!(camera = %camera.id, "no line and no zone: this camera raises no alert");
-            }
-            analyse_fps.push(camera.analyse_fps.unwrap_or(pipeline.detector().analyse_fps));
-            watched.push(Watched { view: View::new(pipeline), detector: *detector });
-        }
-        let redactor = Redactor::load(&engine, &store.card(&config.models.faces)?, redact_config(config))?;
-        Ok(Self { hardware, detectors, watched, analyse_fps, redactor })
-    }
-}
-
-fn start_cameras(
-    config: &Config,
-    hardware: &Profile,
-    mailbox: &Arc<Mailbox>,
-    alerts: &SyncSender<Event>,
-    board: &Board,
-    figures: &Arc<Figures>,
-) -> anyhow::Result<Vec<Camera>> {
-    let mut cameras = Vec::with_capacity(config.cameras.len());
-    for (index, camera) in config.cameras.iter().enumerate() {
-        let sink = Sink {
-            index,
-            id: camera.id.clone(),
-            mailbox: mailbox.clone(),
-            alerts: alerts.clone(),
-            board: board.clone(),
-            figures: figures.clone(),
-            lost: false,
-        };
-        let started = camera
-            .credentials()
-            .map_err(anyhow::Error::from)
-            .and_then(|credentials| Ok(Camera::start(camera.clone(), credentials, hardware, sink.into_fn())?))
-            .with_context(|| format!("camera `{}`", camera.id))?;
-        cameras.push(started);
-    }
-    Ok(cameras)
-}
-
-/// Where one camera's output goes. Lives on the camera's thread.
-struct Sink {
-    index: usize,
-    id: CameraId,
-    mailbox: Arc<Mailbox>,
-    alerts: SyncSender<Event>,
-    board: Board,
-    figures: Arc<Figures>,
-    /// Whether the hub was told that the camera is lost: `lost` and `restored` come in pairs.
-    lost: bool,
-}
-
-impl Sink {
-    fn into_fn(mut self) -> impl FnMut(CameraOutput) + Send + 'static {
-        move |output| self.accept(output)
-    }
-
-    /// A closed channel means that the agent is stopping: what still comes is of no use.
-    fn accept(&mut self, output: CameraOutput) {
-        let camera = self.index;
-        match output {
-            CameraOutput::Frame(frame) => {
-                self.board.set_size(camera, frame.width, frame.height);
-                self.figures.decoded(camera);
-                if frame.damaged {
-                    self.figures.damaged(camera); // never evidence, and no ground for an alert
-                } else if self.mailbox.offer(camera, frame) {
-                    self.figures.replaced(camera);
-                }
-            }
-            CameraOutput::Discontinuity { .. } => self.mailbox.discontinuity(camera),
-            CameraOutput::Damaged { .. } => self.figures.damaged(camera),
-            CameraOutput::State { state, reason } => {
-                self.state(state, Some(reason).filter(|r| !r.is_empty()))
-            }
-        }
-    }
-
-    fn state(&mut self, state: CameraState, reason: Option<String>) {
-        self.board.set(self.index, state, reason.clone());
-        let event = match state {
-            CameraState::Live => std::mem::take(&mut self.lost).then_some("camera_restored"),
-            CameraState::Connecting | CameraState::Unknown => None,
-            CameraState::Credentials if !self.lost => Some("credentials_refused"),
-            _ if !self.lost => Some("camera_lost"),
-            _ => None,
-        };
-        let Some(event) = event else { return };
-        self.lost = event != "camera_restored";
-        let event = AgentEvent { event: event.to_owned(), camera: Some(self.id.clone()), reason };
-        let _ = self.alerts.send(Event::Agent(event));
-    }
-}
-
-/// Sends figures to the hub every now and then.
-struct Reporter {
-    ids: Vec<CameraId>,
-    figures: Arc<Figures>,
-    spool: SpoolHandle,
-    health: async_mpsc::Sender<Health>,
-}
-
-impl Reporter {
-    /// `sign` is called each time that the figures were read, which takes the spool's thread.
-    async fn until(self, stop: &CancellationToken, sign: impl AsyncFn()) {
-        let mut every = tokio::time::interval(HEALTH_EVERY);
-        every.tick().await;
-        let read = |figures: &Figures| (0..self.ids.len()).map(|i| figures.read(i)).collect::<Vec<_>>();
-        let (mut before, mut used, mut at) = (read(&self.figures), usage::now(), Instant::now());
+impl Listening {
+    async fn until(
+        mut self,
+        stop: &CancellationToken,
+        keeper: &mut Keeper<Post>,
+        begun: Instant,
+    ) -> anyhow::Result<()> {
+        self.wishes.mark_changed();
+        keeper.seen(self.seen())?;
         loop {
+            let due = keeper.deadline().map_or(Duration::MAX, |at| at.saturating_sub(begun.elapsed()));
             tokio::select! {
-                () = stop.cancelled() => return,
-                _ = every.tick() => {}
+                () = stop.cancelled() => return Ok(()),
+                Ok(()) = self.wishes.changed() => {
+                    let wish = self.wishes.borrow_and_update().clone();
+                    if let Some(wish) = wish {
+                        keeper.offered(&wish)?;
+                    }
+                }
+                Ok(()) = self.status.changed() => keeper.seen(self.seen())?,
+                Ok(()) = self.link.changed() => keeper.seen(self.seen())?,
+                Some(reload) = self.reloads.recv() => {
+                    let outcome = keeper.reload()?;
+                    if let Some(answer) = reload.answer {
+                        let _ = answer.send(outcome);
+                    }
+                }
+                () = tokio::time::sleep(due) => keeper.due()?,
             }
-            let (now, usage, elapsed) = (read(&self.figures), usage::now(), at.elapsed());
-            let cameras = std::iter::zip(&now, &before)
-                .zip(&self.ids)
-                .map(|((now, before), id)| now.since(before, elapsed, id.clone()))
-                .collect();
-            let Ok(spool) = self.spool.figures() else { return };
-            let health = Health {
-                v: protocol::VERSION,
-                at: alerts::now(),
-                cpu_cores: (usage.own_cpu - used.own_cpu).as_secs_f64() / elapsed.as_secs_f64(),
-                memory_bytes: usage::memory_bytes(),
-                spool_bytes: spool.bytes,
-                spool_open_records: spool.open_records,
-                stills_waiting: spool.stills_waiting,
-                cameras,
-            };
-            // QoS 0 all the way: where the uplink is busy, figures are the first to go.
-            let _ = self.health.try_send(health);
-            sign().await;
-            (before, used, at) = (now, usage, Instant::now());
         }
+    }
+
+    fn seen(&mut self) -> Seen {
+        let cameras = board::seen(&self.status.borrow_and_update());
+        Seen { cameras, linked: self.link.borrow_and_update().connected }
     }
 }
 
-fn redact_config(config: &Config) -> RedactConfig {
-    RedactConfig { whole_person: config.stills.cover_persons, ..RedactConfig::default() }
+/// Two agents on one data folder are refused; where no socket can be made, the cameras matter more.
+fn open_control(config: &Config, desk: Desk) -> anyhow::Result<Option<Control>> {
+    match Control::start(&config.agent.data, desk) {
+        Ok(control) => Ok(Some(control)),
+        Err(error @ DoorError::Taken { .. }) => Err(error.into()),
+        Err(error) => {
+            tracing::error!(error = format!("{:#}", anyhow::Error::from(error)), "no control socket");
+            Ok(None)
+        }
+    }
 }
 
 fn spool_config(config: &Config) -> SpoolConfig {
@@ -310,14 +220,4 @@ fn spool_config(config: &Config) -> SpoolConfig {
 fn started() -> AgentEvent {
     let reason = Some(format!("version {}", env!("CARGO_PKG_VERSION")));
     AgentEvent { event: "started".into(), camera: None, reason }
-}
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(name.into()).spawn(work).with_context(|| format!("thread {name}"))
-}
-
-fn join(thread: JoinHandle<()>, name: &str) {
-    if thread.join().is_err() {
-        tracing::error!(thread = name, "a thread ended by a panic");
-    }
 }

@@ -99,6 +99,15 @@ pub struct SpoolFigures {
     pub durable: bool,
 }
 
+/// How far one record has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Course {
+    /// The hub has committed it.
+    pub settled: bool,
+    /// Its still is not uploaded yet.
+    pub still_waits: bool,
+}
+
 /// The least that a message must be able to hold: a `gap` fits in any case.
 pub const LEAST_MESSAGE: usize = 1024;
 
@@ -113,6 +122,8 @@ enum Request {
     Link(bool),
     StillGivenUp { epoch: Epoch, seq: u64, reason: String, reply: SyncSender<Result<(), SpoolError>> },
     Figures(SyncSender<SpoolFigures>),
+    Cap(u64),
+    Course { epoch: Epoch, seq: u64, reply: SyncSender<Course> },
     Close,
 }
 
@@ -184,6 +195,17 @@ impl SpoolHandle {
     pub fn figures(&self) -> Result<SpoolFigures, SpoolError> {
         let (reply, answer) = sync_channel(1);
         self.ask(Request::Figures(reply), &answer)
+    }
+
+    /// Another most of bytes, at least four segments. What is above it is given up in the usual order.
+    pub fn set_cap(&self, cap: u64) -> Result<(), SpoolError> {
+        self.requests.send(Request::Cap(cap)).map_err(|_| SpoolError::Closed)
+    }
+
+    /// How far a record has come.
+    pub fn course(&self, epoch: Epoch, seq: u64) -> Result<Course, SpoolError> {
+        let (reply, answer) = sync_channel(1);
+        self.ask(Request::Course { epoch, seq, reply }, &answer)
     }
 
     /// Changes whenever there may be something to send.

@@ -55,6 +55,7 @@ pub struct UplinkTask {
     task: JoinHandle<()>,
     outbox: Option<std::thread::JoinHandle<()>>,
     state: watch::Receiver<LinkState>,
+    ended: CancellationToken,
 }
 
 impl Uplink {
@@ -71,8 +72,13 @@ impl Uplink {
             .inspect_err(|error| tracing::error!(%error, "no thread for stills"))
             .ok();
         let (seen, state) = watch::channel(LinkState::default());
-        let task = tokio::spawn(run(config, spool, status, health, cancel, seen));
-        UplinkTask { task, outbox, state }
+        let ended = CancellationToken::new();
+        let ending = ended.clone().drop_guard();
+        let task = tokio::spawn(async move {
+            let _ending = ending;
+            run(config, spool, status, health, cancel, seen).await;
+        });
+        UplinkTask { task, outbox, state, ended }
     }
 }
 
@@ -81,9 +87,9 @@ impl UplinkTask {
         self.state.clone()
     }
 
-    /// Whether the task is over, which it is only after its end was asked for, or after a defect.
-    pub fn is_finished(&self) -> bool {
-        self.task.is_finished()
+    /// Cancelled once the task is over, which it is only after its end was asked for, or after a defect.
+    pub fn ended(&self) -> CancellationToken {
+        self.ended.clone()
     }
 
     /// Waits for the orderly end: offline status published, disconnected, outbox thread over.

@@ -12,6 +12,7 @@ pub mod scene;
 pub mod schedule;
 pub mod spool;
 pub mod track;
+pub mod trial;
 
 pub use detection::Detection;
 pub use geometry::{FrameSize, Point, Rect};
@@ -21,3 +22,4 @@ pub use rules::{Finding, LineRule, Phase, ZoneRule};
 pub use scene::{Scene, SceneConfig, SceneCounts, Step};
 pub use schedule::{Schedule, SlotCounts};
 pub use track::{Track, Tracker, TrackerConfig};
+pub use trial::{Trial, TrialConfig};

@@ -28,6 +28,10 @@ pub struct ConfigReport {
     /// Why it was refused or rolled back: what, where, and what to do, in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What stands against the box's own settings, which were changed on its disk and are not in force.
+    /// Where nothing was ever wished, `generation` is 0 beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -5,6 +5,7 @@
 
 mod quantity;
 mod secret;
+mod wish;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 pub use quantity::{QuantityError, Size, Span};
 pub use secret::{Secret, SecretError};
+pub use wish::{MAX_WISH_BYTES, WishError, check_wish};
 
 /// Why a settings file was refused.
 #[derive(Debug, thiserror::Error)]

@@ -53,6 +53,8 @@ pub struct Stage {
     folder: PathBuf,
     http_port: u16,
     mqtt_port: u16,
+    /// Where boxes enrol and send stills.
+    agents_port: u16,
     cameras: Option<Child>,
     camera_ports: Vec<u16>,
     control_port: u16,
@@ -78,6 +80,7 @@ impl Stage {
             folder: folder.to_owned(),
             http_port: port(None)?,
             mqtt_port: port(None)?,
+            agents_port: port(None)?,
             cameras: None,
             camera_ports: Vec::new(),
             control_port: 0,
@@ -102,7 +105,7 @@ impl Stage {
 
     /// Every port of the stage that somebody listens on while it is up.
     pub fn ports(&self) -> Vec<u16> {
-        let own = [self.http_port, self.mqtt_port, self.control_port];
+        let own = [self.http_port, self.mqtt_port, self.agents_port, self.control_port];
         own.into_iter().chain(self.camera_ports.iter().copied()).filter(|p| *p != 0).collect()
     }
 
@@ -132,30 +135,22 @@ impl Stage {
         Ok(())
     }
 
-    /// The hub, until it serves its pages; its agent is enrolled first, once.
+    /// The hub, until it serves its pages and its agents.
     pub fn start_hub(&mut self) -> Result<(), Error> {
         let config = format!(
-            "[hub]\ndata = {}\n\n[http]\nlisten = \"127.0.0.1:{}\"\n\n[broker]\nlisten = \"127.0.0.1:{}\"\n\n[wall]\nfolder = {}\n",
+            "[hub]\ndata = {}\n\n[http]\nlisten = \"127.0.0.1:{}\"\n\n[broker]\nlisten = \"127.0.0.1:{}\"\n\n[agents]\nlisten = \"127.0.0.1:{}\"\n\n[wall]\nfolder = {}\n",
             quoted(&self.folder.join("hub")),
             self.http_port,
             self.mqtt_port,
+            self.agents_port,
             quoted(&workspace().join("central-hub/wall/dist"))
         );
         let file = self.write("hub.toml", &config)?;
-        let key = self.key_file();
-        if !key.exists() {
-            let mut enrol = Command::new(found("central-hub")?);
-            enrol.args(["agent", "add", "--site", SITE, "--agent", AGENT, "--name", AGENT_NAME]);
-            process::run(
-                "central-hub agent add",
-                enrol.arg("--key-file").arg(&key).arg("--config").arg(&file),
-            )?;
-        }
         let mut child = self.start(
             "central-hub",
             Command::new(found("central-hub")?).args(["serve", "--config"]).arg(file),
         )?;
-        let ports = [self.http_port, self.mqtt_port];
+        let ports = [self.http_port, self.mqtt_port, self.agents_port];
         child.wait_for("its ports", UP_BOUND, || ports.iter().all(|p| port::is_open(*p)).then_some(()))?;
         self.hub = Some(child);
         Ok(())
@@ -190,12 +185,9 @@ impl Stage {
         let root = workspace();
         let mut config = format!(
             "[agent]\nsite = \"{SITE}\"\nid = \"{AGENT}\"\nname = \"{AGENT_NAME}\"\ndata = {}\nhardware = {}\n\n\
-             [hub]\nmqtt = \"127.0.0.1:{}\"\nhttp = \"{}\"\nkey_file = {}\n\n[models]\nfolder = {}\n",
+             [models]\nfolder = {}\n",
             quoted(&self.folder.join("agent")),
             quoted(&root.join("hardware-profiles/generic-cpu.toml")),
-            self.mqtt_port,
-            self.base(),
-            quoted(&self.key_file()),
             quoted(&root.join("models"))
         );
         for ((id, name, _), port) in CAMERAS.iter().zip(&self.camera_ports) {
@@ -207,10 +199,34 @@ impl Stage {
             );
         }
         let file = self.write("agent.toml", &config)?;
+        if !self.folder.join("agent/identity").exists() {
+            self.enrol(&file)?;
+        }
         let mut command = Command::new(found("edge-agent")?);
         command.current_dir(root).args(["run", "--config"]).arg(file);
         self.agent = Some(self.start("edge-agent", &mut command)?);
         Ok(())
+    }
+
+    /// The box becomes one that the hub knows, as an installer would do it.
+    fn enrol(&self, agent_settings: &Path) -> Result<(), Error> {
+        let token = self.folder.join("secrets/token");
+        let mut create = Command::new(found("central-hub")?);
+        create.args(["token", "create", "--site", SITE, "--agent", AGENT, "--name", AGENT_NAME, "--file"]);
+        create.arg(&token).arg("--config").arg(self.folder.join("hub.toml"));
+        process::run("central-hub token create", &mut create)?;
+        let mut provision = Command::new(found("edge-agent")?);
+        provision.args(["provision", "--hub", &format!("https://127.0.0.1:{}", self.agents_port)]);
+        provision.arg("--token-file").arg(&token).arg("--config").arg(agent_settings);
+        process::run("edge-agent provision", &mut provision)?;
+        Ok(())
+    }
+
+    /// Runs a command of the hub beside it; what it printed.
+    pub fn hub_command(&self, words: &[&str]) -> Result<String, Error> {
+        let mut command = Command::new(found("central-hub")?);
+        command.args(words).arg("--config").arg(self.folder.join("hub.toml"));
+        Ok(process::run("central-hub", &mut command)?)
     }
 
     /// Which program has ended by itself, with the end of its log.
@@ -234,10 +250,6 @@ impl Stage {
             child.stop(STOP_BOUND)?;
         }
         Ok(self.ports().into_iter().filter(|p| port::is_open(*p)).collect())
-    }
-
-    fn key_file(&self) -> PathBuf {
-        self.folder.join("secrets/agent.key")
     }
 
     fn start(&self, name: &str, command: &mut Command) -> Result<Child, Error> {

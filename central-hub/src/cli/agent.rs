@@ -1,9 +1,13 @@
-//! `agent list`, `agent revoke`, `agent release`: which boxes may come in.
+//! `agent list`, `agent revoke`, `agent release`: which boxes may come in. What their configuration shall be is
+//! `configure`'s.
+
+use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Subcommand;
 use protocol::AgentId;
 
+use super::configure;
 use super::words::Language;
 use crate::ca::timestamp;
 use crate::clock::now_ms;
@@ -24,6 +28,21 @@ pub enum Command {
         #[arg(long)]
         agent: AgentId,
     },
+    /// Wish an agent's configuration to be what a TOML file says
+    Configure {
+        #[arg(long)]
+        agent: AgentId,
+        /// Cameras, rules, stills, spool; never a secret
+        file: PathBuf,
+    },
+    /// What is known of an agent, and what became of its configuration
+    Show {
+        #[arg(long)]
+        agent: AgentId,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
@@ -41,6 +60,8 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
                 println!("{}", line([&a.site, &a.agent, &a.state, &until, &access, &name]));
             }
         }
+        Command::Configure { agent, file } => configure::configure(store, &agent, &file).await?,
+        Command::Show { agent, json } => configure::show(store, &agent, json).await?,
         Command::Revoke { agent } => {
             if !store.revoke_agent(&agent, audit::OPERATOR).await? {
                 bail!("agent {agent} has nothing to take away: see `central-hub agent list`");

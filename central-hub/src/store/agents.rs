@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::{FromRow, SqliteConnection};
 
+use super::configs::{self, ConfigView};
 use super::{Store, StoreError, audit, changes};
 use crate::clock::now_ms;
 
@@ -23,6 +24,8 @@ pub struct AgentView {
     pub last_seen: Option<Timestamp>,
     pub cameras: Vec<CameraView>,
     pub health: Option<Value>,
+    /// What the hub wishes its configuration to be, where it wishes anything.
+    pub config: Option<ConfigView>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -174,10 +177,12 @@ impl Store {
             "SELECT site, agent, coalesce(own_name, name) AS name, state, version, since, last_seen, health
             FROM agents WHERE ?1 IS NULL OR agent = ?1 ORDER BY site, agent";
         let rows: Vec<AgentRow> = sqlx::query_as(sql).bind(only).fetch_all(&self.reader).await?;
+        let mut configs: BTreeMap<String, ConfigView> = self.config_views(only).await?.into_iter().collect();
         Ok(rows
             .into_iter()
             .map(|row| AgentView {
                 cameras: cameras.remove(&row.agent).unwrap_or_default(),
+                config: configs.remove(&row.agent),
                 site: row.site,
                 agent: row.agent,
                 name: row.name,
@@ -251,6 +256,9 @@ pub(super) async fn put_status(
         .bind(now)
         .execute(&mut *db)
         .await?;
+    if let Some(report) = &status.config {
+        configs::put_report(db, agent, report).await?;
+    }
     if let Some(cameras) = &status.cameras {
         sqlx::query("DELETE FROM cameras WHERE agent = ?1").bind(agent).execute(&mut *db).await?;
         let sql = "INSERT OR REPLACE INTO cameras (agent, camera, name, state, since, reason, width, height)

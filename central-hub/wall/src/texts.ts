@@ -98,6 +98,10 @@ const zh = {
     'camera.credentials': '在盒子的配置里更正这台摄像机的用户名和密码',
     'camera.unsupported': '把摄像机的编码改为 H.264',
   } as Record<string, string>,
+  configTrouble: {
+    refused: (n: string) => `盒子没有采用第 ${n} 版配置，仍按原来的运行`,
+    rolled_back: (n: string) => `第 ${n} 版配置试运行不正常，盒子已自动退回`,
+  } as Record<string, (n: string) => string>,
   since: (age: string) => `已 ${age}`,
   lastSeen: (age: string) => `最后联系 ${age}前`,
   agentsOnline: '盒子在线',
@@ -228,6 +232,10 @@ const en: Texts = {
     'camera.offline': 'Check the camera\'s power and cable',
     'camera.credentials': 'Correct this camera\'s user and password in the box\'s configuration',
     'camera.unsupported': 'Set the camera\'s encoding to H.264',
+  },
+  configTrouble: {
+    refused: (n) => `The box did not take configuration ${n}; it goes on as before`,
+    rolled_back: (n) => `Configuration ${n} did not work; the box went back by itself`,
   },
   since: (age) => `for ${age}`,
   lastSeen: (age) => `last heard ${age} ago`,

@@ -93,6 +93,16 @@ export interface Agent {
   last_seen: string | null
   cameras: Camera[]
   health: Health | null
+  /** What the hub wishes the box's configuration to be; absent where it wishes nothing. */
+  config?: AgentConfig | null
+}
+
+export interface AgentConfig {
+  generation: number
+  state: 'pending' | 'trying' | 'applied' | 'refused' | 'rolled_back'
+  /** One plain English sentence, from the box. */
+  reason: string | null
+  applied: number | null
 }
 
 /** Where the still of an alert is; an address that leaves the hub is not followed. */

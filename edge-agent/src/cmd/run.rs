@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::run::{self, Reload};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -18,27 +20,35 @@ pub fn execute(args: Args) -> anyhow::Result<()> {
     crate::logging::start();
     let config = Config::read(&args.config)?;
     let stop = CancellationToken::new();
-    stop_on_signal(stop.clone())?;
-    crate::run::run(&config, &stop)
+    let (reload, reloads) = run::reloads();
+    stop_on_signal(stop.clone(), reload.clone())?;
+    run::run(config, (reload, reloads), &stop)
 }
 
-/// SIGTERM and Ctrl-C stop in order; a second one ends the process at once.
-fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
+/// SIGTERM and Ctrl-C stop in order; a second one ends the process at once. SIGHUP has the settings read again.
+fn stop_on_signal(stop: CancellationToken, reload: mpsc::Sender<Reload>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let watch = async move {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        for _ in 0..2 {
+        let mut hangup = signal(SignalKind::hangup())?;
+        loop {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                _ = hangup.recv() => {
+                    // Enough of them wait already where there is no room.
+                    let _ = reload.try_send(Reload { answer: None });
+                    continue;
+                }
             }
             if stop.is_cancelled() {
                 std::process::exit(130);
             }
             stop.cancel();
         }
+        #[allow(unreachable_code)] // says what the block's `?` gives
         std::io::Result::Ok(())
     };
     std::thread::Builder::new()

@@ -17,7 +17,9 @@ use tokio::sync::watch;
 
 use super::disk::{self, Open, SegmentId};
 use super::index::Index;
-use super::{Batch, Draft, LEAST_MESSAGE, OpenReport, Request, SpoolConfig, SpoolError, SpoolFigures, frame};
+use super::{
+    Batch, Course, Draft, LEAST_MESSAGE, OpenReport, Request, SpoolConfig, SpoolError, SpoolFigures, frame,
+};
 
 const SETTLE: u8 = 3;
 /// Without a disk, records live here; the oldest of the lowest class goes first.
@@ -170,6 +172,13 @@ impl Owner {
                 Ok(Request::Figures(reply)) => {
                     let _ = reply.send(self.figures());
                 }
+                Ok(Request::Cap(cap)) => {
+                    self.config.cap = cap.max(4 * self.config.segment);
+                    self.free();
+                }
+                Ok(Request::Course { epoch, seq, reply }) => {
+                    let _ = reply.send(self.course(&epoch, seq));
+                }
                 Err(RecvTimeoutError::Timeout) => self.free(),
                 Ok(Request::Close) | Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -243,6 +252,13 @@ impl Owner {
                 let f = frame::at(&bytes, 0).filter(|f| f.seq == key.seq)?;
                 Some(f.payload.to_vec())
             }
+        }
+    }
+
+    fn course(&self, epoch: &Epoch, seq: u64) -> Course {
+        Course {
+            settled: self.books.iter().any(|b| b.epoch == *epoch && b.settled.contains(seq)),
+            still_waits: self.still_path(epoch, seq).exists(),
         }
     }
 

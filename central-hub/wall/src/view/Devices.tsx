@@ -60,6 +60,9 @@ function Agent(props: { desk: Desk; agent: SeenAgent }) {
         </Show>
       </p>
       <Show when={t().advice[`agent.${props.agent.state}`]}>{(advice) => <p class="advice">{advice()}</p>}</Show>
+      <Show when={configTrouble(props.agent)}>
+        {(text) => <p class="advice" data-config={props.agent.config?.state} title={props.agent.config?.reason ?? undefined}>{text()}</p>}
+      </Show>
       </div>
       <ul>
         <For each={props.agent.seen}>{(camera) => <CameraRow desk={props.desk} camera={camera} />}</For>
@@ -110,5 +113,9 @@ function HealthLine(props: { health: Health }) {
     </>
   )
 }
+
+/** What the box said against the hub's configuration, if it said anything. */
+const configTrouble = (agent: SeenAgent): string | undefined =>
+  agent.config ? t().configTrouble[agent.config.state]?.(String(agent.config.generation)) : undefined
 
 const age = (desk: Desk, since: string): string => rough(Math.max(0, desk.now() - Date.parse(since)))

@@ -1,0 +1,79 @@
+//! `central-hub agent configure` and `agent show`.
+
+mod words;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use protocol::{AgentId, Timestamp};
+use settings::{MAX_WISH_BYTES, check_wish};
+
+use words::Words;
+
+use super::words::Language;
+use crate::store::agents::AgentView;
+use crate::store::configs::ConfigView;
+use crate::store::{Store, audit};
+
+/// Checks a file as far as the hub can and makes it the agent's next wish.
+pub async fn configure(store: &Store, agent: &AgentId, file: &Path) -> anyhow::Result<()> {
+    let words = Words::of(Language::of_environment());
+    let mut bytes = Vec::new();
+    File::open(file)
+        .and_then(|f| f.take(MAX_WISH_BYTES as u64 + 1).read_to_end(&mut bytes))
+        .with_context(|| format!("cannot read {}", file.display()))?;
+    check_wish(&bytes).with_context(|| file.display().to_string())?;
+    let text = String::from_utf8(bytes).with_context(|| file.display().to_string())?;
+    let Some(generation) = store.put_config(agent, &text, audit::OPERATOR).await? else {
+        bail!("{}", words.no_agent(agent));
+    };
+    println!("{}", words.wished(agent, generation));
+    Ok(())
+}
+
+/// What is known of one agent.
+pub async fn show(store: &Store, agent: &AgentId, json: bool) -> anyhow::Result<()> {
+    let words = Words::of(Language::of_environment());
+    let Some(view) = store.agents(Some(agent.as_str())).await?.into_iter().next() else {
+        bail!("{}", words.no_agent(agent));
+    };
+    if json {
+        println!("{}", serde_json::to_string(&view)?);
+        return Ok(());
+    }
+    for (title, value) in lines(&words, &view) {
+        println!("{title}{value}");
+    }
+    Ok(())
+}
+
+fn lines(words: &Words, view: &AgentView) -> Vec<(String, String)> {
+    let time = |t: Option<Timestamp>| t.map_or_else(|| words.never().to_owned(), |t| t.to_string());
+    let mut lines = vec![
+        (words.title("agent"), format!("{}/{}", view.site, view.agent)),
+        (words.title("name"), view.name.clone().unwrap_or_default()),
+        (words.title("state"), words.state(&view.state).to_owned()),
+        (words.title("seen"), time(view.last_seen)),
+        (words.title("version"), view.version.clone().unwrap_or_default()),
+    ];
+    lines.extend(config_lines(words, view.config.as_ref()));
+    for camera in &view.cameras {
+        let state = words.state(&camera.state);
+        let name = camera.name.clone().unwrap_or_default();
+        lines.push((words.title("camera"), format!("{}  {state}  {name}", camera.camera)));
+    }
+    lines
+}
+
+fn config_lines(words: &Words, config: Option<&ConfigView>) -> Vec<(String, String)> {
+    let Some(config) = config else {
+        return vec![(words.title("config"), words.nothing_wished().to_owned())];
+    };
+    let mut lines = vec![(words.title("config"), words.config(config))];
+    for reason in [&config.reason, &config.local].into_iter().flatten() {
+        lines.push((words.title("reason"), reason.clone()));
+    }
+    lines
+}

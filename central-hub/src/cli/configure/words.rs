@@ -1,0 +1,132 @@
+//! What the two commands say, in the operator's language.
+
+use protocol::AgentId;
+
+use crate::cli::words::Language;
+use crate::store::configs::ConfigView;
+
+/// Columns that a title takes.
+const TITLE: usize = 14;
+
+pub(super) struct Words {
+    chinese: bool,
+}
+
+impl Words {
+    pub fn of(language: Language) -> Self {
+        Self { chinese: language == Language::Zh }
+    }
+
+    fn pick(&self, chinese: &'static str, english: &'static str) -> &'static str {
+        if self.chinese { chinese } else { english }
+    }
+
+    /// A title and the space after it; a Chinese letter takes two columns.
+    pub fn title(&self, what: &str) -> String {
+        let text = match what {
+            "agent" => self.pick("盒子", "Agent"),
+            "name" => self.pick("名称", "Name"),
+            "state" => self.pick("状态", "State"),
+            "seen" => self.pick("最近在线", "Last seen"),
+            "version" => self.pick("版本", "Version"),
+            "config" => self.pick("配置", "Configuration"),
+            "reason" => self.pick("原因", "Reason"),
+            _ => self.pick("摄像机", "Camera"),
+        };
+        let width: usize = text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
+        format!("{text}{}", " ".repeat(TITLE.saturating_sub(width).max(1)))
+    }
+
+    pub fn state<'a>(&self, state: &'a str) -> &'a str {
+        match (self.chinese, state) {
+            (true, "online") => "在线",
+            (true, "offline") => "离线",
+            (true, "connecting") => "正在连接",
+            (true, "live") => "正常",
+            (true, "stalled") => "无画面",
+            (true, "credentials") => "密码不对",
+            (true, "unsupported") => "不支持",
+            (true, "unknown") => "未知",
+            _ => state,
+        }
+    }
+
+    pub fn never(&self) -> &'static str {
+        self.pick("从未", "never")
+    }
+
+    pub fn nothing_wished(&self) -> &'static str {
+        self.pick(
+            "按盒子自己的设置运行，中心没有下发配置",
+            "by the box's own settings; the hub has sent none",
+        )
+    }
+
+    pub fn no_agent(&self, agent: &AgentId) -> String {
+        if self.chinese {
+            format!("没有盒子 {agent}：请用 `central-hub agent list` 查看")
+        } else {
+            format!("there is no agent {agent}: see `central-hub agent list`")
+        }
+    }
+
+    pub fn wished(&self, agent: &AgentId, generation: u64) -> String {
+        if self.chinese {
+            format!(
+                "盒子 {agent} 的第 {generation} 版配置已保存。盒子连上后会整体检查、试运行，不正常就自动退回。\n\
+                 查看结果：central-hub agent show --agent {agent}"
+            )
+        } else {
+            format!(
+                "configuration {generation} of agent {agent} is saved. The box checks it whole and tries it, and goes back by itself if it does not work.\n\
+                 See what becomes of it: central-hub agent show --agent {agent}"
+            )
+        }
+    }
+
+    pub fn config(&self, config: &ConfigView) -> String {
+        let generation = config.generation;
+        let what = match (self.chinese, config.state) {
+            (true, "applied") => "已生效",
+            (true, "trying") => "正在试运行",
+            (true, "refused") => "被盒子拒绝",
+            (true, "rolled_back") => "试运行不正常，已自动退回",
+            (true, _) => "盒子还没有处理",
+            (false, "applied") => "in force",
+            (false, "trying") => "on trial",
+            (false, "refused") => "refused by the box",
+            (false, "rolled_back") => "tried and rolled back",
+            (false, _) => "not looked at by the box yet",
+        };
+        let applied = match (self.chinese, config.applied) {
+            (_, Some(applied)) if applied == generation => String::new(),
+            (true, Some(applied)) => format!("；生效的是第 {applied} 版"),
+            (true, None) => "；生效的是盒子自己的设置".to_owned(),
+            (false, Some(applied)) => format!("; {applied} is in force"),
+            (false, None) => "; the box's own settings are in force".to_owned(),
+        };
+        if self.chinese {
+            format!("第 {generation} 版：{what}{applied}")
+        } else {
+            format!("{generation}: {what}{applied}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_say_which_one_is_in_force() {
+        let view = |state, applied| ConfigView { generation: 4, state, reason: None, applied, local: None };
+        let (zh, en) = (Words { chinese: true }, Words { chinese: false });
+        assert_eq!(zh.config(&view("refused", Some(3))), "第 4 版：被盒子拒绝；生效的是第 3 版");
+        assert_eq!(
+            en.config(&view("rolled_back", None)),
+            "4: tried and rolled back; the box's own settings are in force"
+        );
+        assert_eq!(en.config(&view("applied", Some(4))), "4: in force");
+        assert_eq!(zh.title("agent"), "盒子          ");
+    }
+}

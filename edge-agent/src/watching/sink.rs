@@ -1,0 +1,69 @@
+//! Where one camera's output goes. Lives on the camera's thread.
+
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, PoisonError};
+
+use protocol::{AgentEvent, CameraId, CameraState};
+
+use super::Lost;
+use crate::alerts::Event;
+use crate::analysis::Mailbox;
+use crate::board::CameraBoard;
+use crate::camera::CameraOutput;
+use crate::figures::Figures;
+
+pub(super) struct Sink {
+    pub index: usize,
+    pub id: CameraId,
+    pub mailbox: Arc<Mailbox>,
+    pub alerts: SyncSender<Event>,
+    pub board: CameraBoard,
+    pub figures: Arc<Figures>,
+    pub lost: Lost,
+}
+
+impl Sink {
+    pub fn into_fn(mut self) -> impl FnMut(CameraOutput) + Send + 'static {
+        move |output| self.accept(output)
+    }
+
+    /// A closed channel means that the agent is stopping: what still comes is of no use.
+    fn accept(&mut self, output: CameraOutput) {
+        let camera = self.index;
+        match output {
+            CameraOutput::Frame(frame) => {
+                self.board.set_size(camera, frame.width, frame.height);
+                self.figures.decoded(camera);
+                if frame.damaged {
+                    self.figures.damaged(camera); // never evidence, and no ground for an alert
+                } else if self.mailbox.offer(camera, frame) {
+                    self.figures.replaced(camera);
+                }
+            }
+            CameraOutput::Discontinuity { .. } => self.mailbox.discontinuity(camera),
+            CameraOutput::Damaged { .. } => self.figures.damaged(camera),
+            CameraOutput::State { state, reason } => {
+                self.state(state, Some(reason).filter(|r| !r.is_empty()))
+            }
+        }
+    }
+
+    fn state(&mut self, state: CameraState, reason: Option<String>) {
+        self.board.set(self.index, state, reason.clone());
+        let Some(event) = self.event(state) else { return };
+        let event = AgentEvent { event: event.to_owned(), camera: Some(self.id.clone()), reason };
+        let _ = self.alerts.send(Event::Agent(event));
+    }
+
+    /// What the hub is told of the change, if anything.
+    fn event(&self, state: CameraState) -> Option<&'static str> {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        match state {
+            CameraState::Live => lost.remove(&self.id).then_some("camera_restored"),
+            CameraState::Connecting | CameraState::Unknown => None,
+            _ if !lost.insert(self.id.clone()) => None,
+            CameraState::Credentials => Some("credentials_refused"),
+            _ => Some("camera_lost"),
+        }
+    }
+}
