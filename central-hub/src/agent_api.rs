@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::ca::Ca;
 use crate::door::quota::Quota;
+use crate::door::tls::Tls;
 use crate::store::Store;
 use crate::web::{Refusal, no_such_path, wrong_method};
 
@@ -48,16 +49,18 @@ pub struct Settings {
 pub struct AgentApi {
     store: Store,
     ca: Ca,
+    tls: Tls,
     settings: Arc<Settings>,
     uploads: Arc<Semaphore>,
     redemptions: Arc<Quota>,
 }
 
 impl AgentApi {
-    pub fn new(store: Store, ca: Ca, settings: Settings) -> Self {
+    pub fn new(store: Store, ca: Ca, tls: Tls, settings: Settings) -> Self {
         Self {
             store,
             ca,
+            tls,
             settings: Arc::new(settings),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             redemptions: Arc::new(Quota::new(WRONG_TOKENS)),

@@ -15,7 +15,7 @@ use protocol::AlertId;
 pub enum NoStill {
     #[error("not a JPEG picture: {0}")]
     NotJpeg(&'static str),
-    #[error("the JPEG carries metadata (APP1): strip it before sending")]
+    #[error("the JPEG carries metadata (APP1 to APP15, or a comment): strip it before sending")]
     Metadata,
 }
 
@@ -38,7 +38,7 @@ pub fn check(bytes: &[u8]) -> Result<(), NoStill> {
             0xd9 if !after.is_empty() => return Err(NoStill::NotJpeg("there is something behind its end")),
             0xd9 if has_frame && has_scan => return Ok(()),
             0xd9 => return Err(NoStill::NotJpeg("it holds no picture")),
-            0xe1 => return Err(NoStill::Metadata),
+            0xe1..=0xef | 0xfe => return Err(NoStill::Metadata),
             0x00 | 0x01 | 0xd0..=0xd8 => return Err(NoStill::NotJpeg("a marker is out of place")),
             _ => {}
         }
@@ -145,6 +145,10 @@ mod tests {
             let mut with = whole.clone();
             with.splice(at..at, exif);
             assert_eq!(check(&with), Err(NoStill::Metadata), "at {at}");
+            for marker in (0xe2..=0xef).chain([0xfe]) {
+                with[at + 1] = marker;
+                assert_eq!(check(&with), Err(NoStill::Metadata), "{marker:x} at {at}");
+            }
         }
     }
 

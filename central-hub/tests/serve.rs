@@ -4,13 +4,16 @@ mod world;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use protocol::enrol::STILLS;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, LastWill, Packet, PubAckReason, SubscribeReasonCode};
+use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, LastWill, PubAckReason, SubscribeReasonCode};
+use rustls::ClientConfig;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use world::{Operator, World, message};
+use world::{Operator, Papers, Refused, World, https, message, runtime};
 
 const ALERT: &str = "signalbox/v1/market/gate/alert";
 const ACK: &str = "signalbox/v1/market/gate/ack";
@@ -74,34 +77,29 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-fn still_travels(world: &World, operator: &Operator, key: &str) {
-    let http: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let put = |path: &str, key: &str, kind: &str, bytes: &[u8], digest_of: &[u8]| {
+fn still_travels(world: &World, operator: &Operator, papers: &Papers) {
+    let none = world.tls(None);
+    let put = |path: &str, tls: &Arc<ClientConfig>, kind: &str, bytes: &[u8], digest_of: &[u8]| {
         let digest = format!("sha-256=:{}:", base64(&Sha256::digest(digest_of)));
-        let request = http.put(world.url(path)).header("authorization", format!("Bearer {key}"));
-        request
-            .header("content-type", kind)
-            .header("repr-digest", digest)
-            .send(bytes)
-            .unwrap()
-            .status()
-            .as_u16()
+        let head = format!("PUT {STILLS}/{path} HTTP/1.1\r\nContent-Type: {kind}\r\nRepr-Digest: {digest}");
+        let sent = https::send(world.ports.agents, https::HERE, tls.clone(), &head, bytes);
+        runtime().block_on(sent).unwrap().status
     };
-    let (path, picture) = ("/stills/gate/e1/2", jpeg(1));
+    let key = &papers.tls();
+    let (path, picture) = ("e1/2", jpeg(1));
     let mut with_exif = picture.clone();
     with_exif.splice(2..2, [0xff, 0xe1, 0, 8, b'E', b'x', b'i', b'f', 0, 0]);
-    assert_eq!(put(path, "wrong", "image/jpeg", &picture, &picture), 401);
-    assert_eq!(put("/stills/yard/e1/2", key, "image/jpeg", &picture, &picture), 403);
+    assert_eq!(put(path, &none, "image/jpeg", &picture, &picture), 401);
     assert_eq!(put(path, key, "image/png", &picture, &picture), 415);
     assert_eq!(put(path, key, "image/jpeg", &picture, b"other"), 422);
     assert_eq!(put(path, key, "image/jpeg", &with_exif, &with_exif), 422);
     assert_eq!(put(path, key, "image/jpeg", b"<html>", b"<html>"), 422);
     assert_eq!(put(path, key, "image/jpeg", &vec![0; 2 * 1024 * 1024 + 1], b""), 413);
-    assert_eq!(put("/stills/gate/e1/..%2f..%2fx", key, "image/jpeg", &picture, &picture), 400);
+    assert_eq!(put("e1/..%2f..%2fx", key, "image/jpeg", &picture, &picture), 400);
     assert_eq!(put(path, key, "image/jpeg", &picture, &picture), 201);
     let mut large = jpeg(1);
     large.splice(25..25, vec![0x12; 1_900_000]);
-    assert_eq!(put("/stills/gate/e1/9", key, "image/jpeg", &large, &large), 201, "before its alert");
+    assert_eq!(put("e1/9", key, "image/jpeg", &large, &large), 201, "before its alert");
     assert_eq!(put(path, key, "image/jpeg", &picture, &picture), 200);
     assert_eq!(put(path, key, "image/jpeg", &jpeg(2), &jpeg(2)), 409);
     let mut response = operator.get(world, "/alerts/gate/e1/2/still");
@@ -118,20 +116,23 @@ fn nobody_speaks_for_another_and_a_revoked_agent_is_out() {
     let key = world.add_agent("market", "gate");
     let other = world.add_agent("market", "yard");
     world.start();
-    for (user, key) in [("gate", "wrong"), ("gate", other.as_str()), ("nobody", key.as_str()), ("$hub", "")] {
-        let refused = world.connect(user, key).err();
-        assert_eq!(refused, Some(ConnectReturnCode::BadUserNamePassword), "{user}");
+    // Without a certificate, with one of another authority, with one that is not on the list.
+    let stranger = World::new();
+    let foreign = Papers { roots: key.roots.clone(), ..stranger.add_agent("market", "gate") };
+    let bare = Papers { key: String::new(), ..key.clone() };
+    for papers in [&bare, &foreign] {
+        assert!(matches!(world.connect("gate", papers), Err(Refused::AtDoor(_))));
     }
     // A last will is published by the broker, without asking for rights; a client id in use is taken over.
     let will = |topic: &str| {
-        let mut options = world.options("gate", "gate", &key);
+        let mut options = world.options("gate", &key);
         options.set_last_will(LastWill::new(topic, "{}", QoS::AtLeastOnce, true, None));
         world.connect_with(options).err()
     };
-    assert_eq!(will("signalbox/v1/market/yard/status"), Some(ConnectReturnCode::NotAuthorized));
+    let not_authorized = Some(Refused::ByBroker(ConnectReturnCode::NotAuthorized));
+    assert_eq!(will("signalbox/v1/market/yard/status"), not_authorized);
     assert_eq!(will("signalbox/v1/market/gate/status"), None);
-    let stolen = world.connect_with(world.options("gate", "yard", &other)).err();
-    assert_eq!(stolen, Some(ConnectReturnCode::NotAuthorized));
+    assert_eq!(world.connect_with(world.options("gate", &other)).err(), not_authorized);
 
     let mut agent = world.connect("gate", &key).unwrap();
     for topic in ["signalbox/v1/market/yard/alert", "signalbox/v1/school/gate/alert", ACK, "other"] {
@@ -148,18 +149,17 @@ fn nobody_speaks_for_another_and_a_revoked_agent_is_out() {
     }
     assert_eq!(agent.publish(ALERT, &message([1])), PubAckReason::Success, "the session stays up");
 
-    // A renewed key ends what the old one opened, even while the agent is back with the new one.
-    let mut old = world.connect_with(world.options("gate.old", "gate", &key)).unwrap();
-    let key = world.renew_agent("market", "gate");
+    // Enrolled anew, the old certificate ends, and what stands by it is cut.
+    let key = world.add_agent("market", "gate");
+    while agent.event().is_ok() {}
     let mut agent = world.connect("gate", &key).unwrap();
-    while old.wait(|p| matches!(p, Packet::Disconnect(_)).then_some(())).is_some() {}
-    assert_eq!(agent.publish(ALERT, &message([2])), PubAckReason::Success, "the new key's connection stays");
+    assert_eq!(agent.publish(ALERT, &message([2])), PubAckReason::Success, "the new certificate counts");
 
     assert!(world.run(&["agent", "revoke", "--agent", "gate"]).status.success());
-    assert!(agent.wait(|p| matches!(p, Packet::Disconnect(_)).then_some(())).is_none_or(|()| true));
-    assert!(world.connect("gate", &key).is_err());
+    while agent.event().is_ok() {}
+    assert!(matches!(world.connect("gate", &key), Err(Refused::AtDoor(_))));
     assert!(world.connect("yard", &other).is_ok());
-    assert!(world.log().contains("agent thrown out"), "{}", world.log());
+    assert!(world.log().contains("agent cut"), "{}", world.log());
 }
 
 #[test]

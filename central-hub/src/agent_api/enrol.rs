@@ -110,6 +110,11 @@ async fn trust_of(api: &AgentApi, serial: &str) -> Result<Json<Trust>, Refusal> 
 }
 
 async fn enrolment(api: &AgentApi, identity: Identity, serial: &str) -> Result<Json<Enrolment>, Refusal> {
+    // It may be by an authority that another process made a moment ago: the door shall know it first.
+    if let Err(error) = api.tls.refresh().await {
+        tracing::error!(%error, "authorities not read again");
+        return Err(Refusal::internal());
+    }
     let stored = api.store.stored_certificate(serial).await?.ok_or_else(Refusal::internal)?;
     let name = api.store.given_name(&identity.agent).await?;
     Ok(Json(Enrolment {

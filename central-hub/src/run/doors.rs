@@ -73,7 +73,7 @@ impl Entrance {
             grace_days: config.agents.grace_days,
             mqtt,
         };
-        let api = AgentApi::new(store.clone(), self.ca.clone(), settings);
+        let api = AgentApi::new(store.clone(), self.ca.clone(), self.tls.clone(), settings);
         let (door, address) = self.listen("agents", "[agents]", config.agents.listen, Some(tls))?;
         self.serve("agents door", door, agent_api::router(api));
         let (tls, stop) = (self.tls.clone(), self.stop.clone());

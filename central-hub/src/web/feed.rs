@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -17,7 +17,7 @@ use futures::stream::{self, StreamExt};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::{App, Refusal};
+use super::{App, Refusal, session};
 use crate::store::StoreError;
 use crate::store::changes::Subject;
 
@@ -28,6 +28,8 @@ const FARTHEST: i64 = 5_000;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Other processes change the database too and cannot tell us.
 const LOOK_ANYWAY: Duration = Duration::from_secs(2);
+/// How long a feed may outlive its session: it expires, or its user gets a new password.
+const SESSION_CHECK: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 pub(super) struct From {
@@ -46,7 +48,16 @@ pub(super) async fn follow(
     let latest = app.store.latest_change().await?;
     let at = last.or(from.after).unwrap_or(latest);
     let news = app.store.follow();
-    let reader = Reader { at, news, ready: VecDeque::new(), fresh: true, _permit: permit, app: app.clone() };
+    let reader = Reader {
+        at,
+        news,
+        ready: VecDeque::new(),
+        fresh: true,
+        session: session::token(&headers).unwrap_or_default().to_owned(),
+        checked: Instant::now(),
+        _permit: permit,
+        app: app.clone(),
+    };
     let events = stream::unfold(reader, Reader::next).take_until(app.stop.clone().cancelled_owned());
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
@@ -58,6 +69,9 @@ struct Reader {
     ready: VecDeque<Event>,
     /// Not a single portion was read yet.
     fresh: bool,
+    /// The session's token, and when it was last known to be good.
+    session: String,
+    checked: Instant,
     app: App,
     _permit: OwnedSemaphorePermit,
 }
@@ -65,6 +79,16 @@ struct Reader {
 impl Reader {
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         loop {
+            if self.checked.elapsed() >= SESSION_CHECK {
+                match self.app.store.session_user(&self.session).await {
+                    Ok(Some(_)) => self.checked = Instant::now(),
+                    Ok(None) => return None,
+                    Err(error) => {
+                        tracing::error!(%error, "feed ended");
+                        return None;
+                    }
+                }
+            }
             if let Some(event) = self.ready.pop_front() {
                 return Some((Ok(event), self));
             }

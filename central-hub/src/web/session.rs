@@ -166,7 +166,7 @@ fn is_same_origin(headers: &HeaderMap) -> bool {
     !host.is_empty() && origin.split_once("://").is_some_and(|(_, authority)| authority == host)
 }
 
-fn token(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
     headers
         .get_all(header::COOKIE)
         .iter()

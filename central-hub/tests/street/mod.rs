@@ -51,7 +51,7 @@ impl Hub {
         let tasks = vec![
             tokio::spawn(writer::run(store.clone(), arrivals, to_link)),
             tokio::spawn(link.run(stop.clone())),
-            tokio::spawn(central_hub::door::watch::run(peers.clone(), store.clone())),
+            tokio::spawn(central_hub::door::watch::run(peers.clone(), store.clone(), stop.clone())),
         ];
         bounded(heard.wait_for(|h| *h)).await.unwrap();
         Self { store, peers, broker, tasks, stop, _folder: folder }

@@ -1,17 +1,33 @@
-//! A real hub process in a temporary folder, agents that speak MQTT to it, and an operator.
+//! A real hub process in a temporary folder, boxes that speak HTTPS and MQTT over TLS to it, and an operator.
+
+#![allow(dead_code)]
+
+pub mod https;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use central_hub::ca::{Ca, Request};
 use central_hub::ports::Ports;
+use central_hub::store::Store;
+use central_hub::store::tokens::Redeemed;
+use https::{Answer, HERE};
 use protocol::Ack;
+use protocol::enrol::Identity;
+use rcgen::{CertificateParams, KeyPair};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, Packet, PubAckReason, SubscribeReasonCode};
 use rumqttc::v5::{Client, Connection, ConnectionError, Event, MqttOptions};
+use rumqttc::{TlsConfiguration, Transport};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 /// No wait is longer.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,10 +48,10 @@ impl World {
         std::fs::create_dir(wall.join("assets")).unwrap();
         std::fs::write(wall.join("assets/app.js"), "export {}").unwrap();
         let settings = format!(
-            "hub.data = {data:?}\nhttp.listen = \"127.0.0.1:0\"\nbroker.listen = \"127.0.0.1:0\"\nwall.folder = {wall:?}\n"
+            "hub.data = {data:?}\nhttp.listen = \"127.0.0.1:0\"\nagents.listen = \"127.0.0.1:0\"\nbroker.listen = \"127.0.0.1:0\"\nwall.folder = {wall:?}\n"
         );
         std::fs::write(folder.path().join("hub.toml"), settings).unwrap();
-        Self { folder, hub: None, ports: Ports { http: 0, mqtt: None } }
+        Self { folder, hub: None, ports: Ports { http: 0, agents: 0, mqtt: None } }
     }
 
     pub fn data(&self) -> PathBuf {
@@ -87,52 +103,133 @@ impl World {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// Enrols an agent; its key.
-    pub fn add_agent(&self, site: &str, agent: &str) -> String {
-        self.enrol(site, agent, &[])
+    /// Lets a box in, straight by store and authority; beside a running hub or without one.
+    pub fn add_agent(&self, site: &str, agent: &str) -> Papers {
+        self.add_agent_for(site, agent, 90)
     }
 
-    /// Gives it a new key.
-    pub fn renew_agent(&self, site: &str, agent: &str) -> String {
-        self.enrol(site, agent, &["--renew"])
+    /// The same, with a certificate for so many days.
+    pub fn add_agent_for(&self, site: &str, agent: &str, days: u32) -> Papers {
+        let identity = Identity { site: site.parse().unwrap(), agent: agent.parse().unwrap() };
+        let (key, csr) = key_and_request();
+        runtime().block_on(async {
+            let store = self.store().await;
+            let ca = Ca::open(&store).await.unwrap();
+            let issued = ca.issue(&identity, &Request::read(&csr).unwrap(), days).await.unwrap();
+            let secret = issued.serial.as_bytes();
+            store.put_token(secret, &identity, None, i64::MAX, "test").await.unwrap();
+            assert_eq!(store.redeem(secret, &issued, "here").await.unwrap(), Redeemed::New);
+            let roots = ca.roots().await.unwrap().into_iter().map(|r| r.pem).collect();
+            store.close().await;
+            Papers { key, certificate: issued.pem, roots }
+        })
     }
 
-    fn enrol(&self, site: &str, agent: &str, more: &[&str]) -> String {
-        let file = self.folder.path().join(format!("{agent}.key"));
-        let file = file.to_str().unwrap();
-        let words = ["agent", "add", "--site", site, "--agent", agent, "--key-file", file];
-        let out = self.run(&[&words[..], more].concat());
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        std::fs::read_to_string(file).unwrap().trim().to_owned()
+    /// The running hub's database, opened beside it.
+    pub async fn store(&self) -> Store {
+        Store::open(&self.data()).await.unwrap()
+    }
+
+    /// TLS as a box speaks it.
+    pub fn tls(&self, papers: Option<&Papers>) -> Arc<ClientConfig> {
+        match papers {
+            Some(papers) => papers.tls(),
+            None => {
+                let roots = runtime().block_on(async {
+                    let store = self.store().await;
+                    let roots = store.authorities().await.unwrap();
+                    store.close().await;
+                    roots.into_iter().map(|r| r.pem).collect()
+                });
+                Papers { key: String::new(), certificate: String::new(), roots }.tls()
+            }
+        }
+    }
+
+    /// One request at the boxes' HTTPS door.
+    pub fn ask(&self, tls: Arc<ClientConfig>, line: &str, body: &Value) -> Answer {
+        let head = format!("{line} HTTP/1.1\r\nContent-Type: application/json");
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let sent = https::send(self.ports.agents, HERE, tls, &head, body.as_bytes());
+        runtime().block_on(sent).unwrap_or_else(|e| panic!("{line}: {e}: {}", self.log()))
     }
 
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}/api/v1{path}", self.ports.http)
     }
 
-    pub fn connect(&self, agent: &str, key: &str) -> Result<Agent, ConnectReturnCode> {
-        self.connect_with(self.options(agent, agent, key))
+    pub fn connect(&self, agent: &str, papers: &Papers) -> Result<Agent, Refused> {
+        self.connect_with(self.options(agent, papers))
     }
 
-    pub fn options(&self, client: &str, agent: &str, key: &str) -> MqttOptions {
+    pub fn options(&self, client: &str, papers: &Papers) -> MqttOptions {
         let mut options = MqttOptions::new(client, "127.0.0.1", self.ports.mqtt.unwrap());
-        options.set_credentials(agent, key).set_clean_start(true);
+        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(papers.tls())));
+        options.set_clean_start(true);
         options.set_max_packet_size(Some(256 * 1024));
         options
     }
 
-    pub fn connect_with(&self, options: MqttOptions) -> Result<Agent, ConnectReturnCode> {
+    pub fn connect_with(&self, options: MqttOptions) -> Result<Agent, Refused> {
         let (client, connection) = Client::new(options, 256);
         let mut agent = Agent { client, connection };
         loop {
             match agent.event() {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => return Ok(agent),
                 Ok(_) => {}
-                Err(ConnectionError::ConnectionRefused(code)) => return Err(code),
-                Err(error) => panic!("{error}: {}", self.log()),
+                Err(ConnectionError::ConnectionRefused(code)) => return Err(Refused::ByBroker(code)),
+                Err(error) => return Err(Refused::AtDoor(error.to_string())),
             }
         }
     }
+}
+
+/// Why a box has no connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    AtDoor(String),
+    ByBroker(ConnectReturnCode),
+}
+
+/// What a box has to show, and whom it believes; PEM.
+#[derive(Debug, Clone)]
+pub struct Papers {
+    pub key: String,
+    pub certificate: String,
+    pub roots: Vec<String>,
+}
+
+impl Papers {
+    pub fn tls(&self) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        for root in &self.roots {
+            roots.add(CertificateDer::from_pem_slice(root.as_bytes()).unwrap()).unwrap();
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        Arc::new(if self.key.is_empty() {
+            builder.with_no_client_auth()
+        } else {
+            let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap();
+            let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+            builder.with_client_auth_cert(vec![certificate], key).unwrap()
+        })
+    }
+}
+
+/// A box's new key and its signing request, PEM.
+pub fn key_and_request() -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let csr = CertificateParams::default().serialize_request(&key).unwrap().pem().unwrap();
+    (key.serialize_pem(), csr)
+}
+
+pub fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::new().unwrap())
 }
 
 impl Drop for World {
