@@ -19,6 +19,7 @@ use super::presence::{Connection, Presence};
 use super::rights::may_publish;
 use crate::credential::same_bytes;
 use crate::door::peers::{Peer, Peers};
+use crate::ingest::backlog::Backlog;
 use crate::refusals::Refusals;
 use crate::store::{Store, StoreError};
 
@@ -60,6 +61,7 @@ enum Refused {
 pub(super) struct Gate {
     store: Store,
     peers: Peers,
+    pub(super) backlog: Backlog,
     hub_password: Secret,
     context: ServerContext,
     pub(super) presence: Presence,
@@ -71,11 +73,18 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    pub(super) fn new(store: Store, peers: Peers, hub_password: Secret, context: ServerContext) -> Self {
+    pub(super) fn new(
+        store: Store,
+        peers: Peers,
+        backlog: Backlog,
+        hub_password: Secret,
+        context: ServerContext,
+    ) -> Self {
         Self {
             refusals: Refusals::new(store.clone()),
             store,
             peers,
+            backlog,
             hub_password,
             context,
             presence: Presence::default(),

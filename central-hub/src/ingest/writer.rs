@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use super::Outgoing;
+use super::backlog::Backlog;
 use crate::refusals::Refusals;
 use crate::store::Store;
 use crate::store::records::{Arrival, Committed, Counts, SettledCache};
@@ -16,7 +17,12 @@ const GROUP: usize = 64;
 const COUNTED_CHECK: Duration = Duration::from_secs(10);
 
 /// Runs until every sender of `arrivals` is gone and the queue is empty.
-pub async fn run(store: Store, mut arrivals: mpsc::Receiver<Arrival>, acks: mpsc::Sender<Outgoing>) {
+pub async fn run(
+    store: Store,
+    mut arrivals: mpsc::Receiver<Arrival>,
+    acks: mpsc::Sender<Outgoing>,
+    backlog: Backlog,
+) {
     let mut work = Writer {
         refusals: Refusals::new(store.clone()),
         store,
@@ -34,6 +40,7 @@ pub async fn run(store: Store, mut arrivals: mpsc::Receiver<Arrival>, acks: mpsc
                     break;
                 }
                 work.commit(&group).await;
+                group.iter().for_each(|arrival| backlog.leave(&arrival.agent));
                 group.clear();
             }
             _ = ticks.tick() => work.refusals.write_counted().await,
