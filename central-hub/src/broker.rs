@@ -113,7 +113,7 @@ impl Broker {
     /// How the hub itself connects.
     pub fn for_hub(&self) -> BrokerAddress {
         let login = Some((HUB_USER.to_owned(), self.password.clone()));
-        BrokerAddress { host: self.address.ip().to_string(), port: self.address.port(), login }
+        BrokerAddress { host: self.address.ip().to_string(), port: self.address.port(), login, tls: None }
     }
 
     pub fn counts(&self) -> RightsCounts {

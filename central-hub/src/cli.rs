@@ -2,6 +2,7 @@
 
 mod agent;
 mod authority;
+mod rules;
 mod token;
 mod words;
 
@@ -52,6 +53,8 @@ enum Command {
     /// The authority that signs certificates
     #[command(subcommand)]
     Ca(authority::Command),
+    /// Write the rules for a broker of your own from the list of certificates
+    BrokerConfig(rules::Command),
     /// Operators
     #[command(subcommand)]
     User(User),
@@ -119,6 +122,7 @@ async fn dispatch(line: Line) -> anyhow::Result<()> {
         Command::Token(command) => token::execute(&store, &config, command).await,
         Command::Agent(command) => agent::execute(&store, command).await,
         Command::Ca(command) => authority::execute(&store, command).await,
+        Command::BrokerConfig(command) => rules::execute(&store, &config, command).await,
         Command::User(command) => user(&store, &config, command).await,
     };
     store.close().await;

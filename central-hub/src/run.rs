@@ -138,8 +138,9 @@ async fn start_broker(
             (Some(user), Some(file)) => Some((user.clone(), Secret::read(file)?)),
             _ => None,
         };
-        tracing::info!(host, port, "using an external broker");
-        return Ok((BrokerAddress { host: host.to_owned(), port, login }, None));
+        let tls = config.broker.client_tls()?;
+        tracing::info!(host, port, tls = tls.is_some(), "using an external broker");
+        return Ok((BrokerAddress { host: host.to_owned(), port, login, tls }, None));
     }
     // Plain and on loopback: it is reached through the door alone.
     let broker = Broker::start(store.clone(), peers.clone(), backlog.clone()).await?;

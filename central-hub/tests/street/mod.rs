@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod forgery;
+pub mod lying;
 pub mod raw;
 pub mod tls;
 

@@ -60,10 +60,16 @@ impl TlsDoor {
 /// A key, a certificate by the hub's authority, and the way to `address` with it.
 pub async fn enrol(store: &Store, ca: &Ca, address: SocketAddr, site: &str, agent: &str) -> Box {
     let identity = Identity { site: site.parse().unwrap(), agent: agent.parse().unwrap() };
+    enrol_again(store, ca, address, &identity).await
+}
+
+/// A new box in the place of one, or the first there.
+pub async fn enrol_again(store: &Store, ca: &Ca, address: SocketAddr, identity: &Identity) -> Box {
+    let identity = identity.clone();
     let key = rcgen::KeyPair::generate().unwrap();
     let csr = rcgen::CertificateParams::default().serialize_request(&key).unwrap();
     let issued = ca.issue(&identity, &Request::read(&csr.pem().unwrap()).unwrap(), 90).await.unwrap();
-    let secret = identity.common_name();
+    let secret = issued.serial.clone();
     store.put_token(secret.as_bytes(), &identity, None, i64::MAX, "test").await.unwrap();
     assert_eq!(store.redeem(secret.as_bytes(), &issued, "here").await.unwrap(), Redeemed::New);
     let certificate = CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap();
