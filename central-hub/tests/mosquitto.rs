@@ -52,8 +52,13 @@ impl Mosquitto {
         );
         std::fs::write(&main, text).unwrap();
         let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
-        let child = Command::new("mosquitto").arg("-c").arg(&main).stderr(log).stdout(Stdio::null()).spawn();
-        Self(child.expect("mosquitto is installed (apt-get install mosquitto)"))
+        // Debian puts it where not everybody's PATH leads.
+        let start = |program: &str| {
+            let log = log.try_clone().unwrap();
+            Command::new(program).arg("-c").arg(&main).stderr(log).stdout(Stdio::null()).spawn()
+        };
+        let child = start("mosquitto").or_else(|_| start("/usr/sbin/mosquitto"));
+        Self(child.expect("run `make setup` for mosquitto"))
     }
 
     fn reload(&self) {

@@ -28,6 +28,9 @@ pub(super) const HUB_USER: &str = "$hub";
 /// How long a connection that was cut may take to end, before its successor is let in beside it.
 const END_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long a connection waits while another one of the same agent is being let in.
+const TURN_PATIENCE: Duration = Duration::from_secs(4);
+
 /// What was refused since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RightsCounts {
@@ -49,7 +52,7 @@ enum Refused {
     Ended,
     #[error("the agent is held: two boxes were seen with its certificate; release or revoke it")]
     Held,
-    #[error("another connection of the agent is being let in")]
+    #[error("other connections of the agent are being let in")]
     Turn,
     #[error("it has left before it was let in")]
     Left,
@@ -141,7 +144,7 @@ impl Gate {
         check_connect(client, &peer.identity)?;
         self.check_certificate(&peer).await?;
         let seat = self.presence.seat(peer.identity.agent.as_str());
-        let Ok(_turn) = seat.turn.try_lock() else { return Err(Refused::Turn) };
+        let Ok(_turn) = timeout(TURN_PATIENCE, seat.turn.lock()).await else { return Err(Refused::Turn) };
         if let Some(older) = seat.connection() {
             self.replace(&older, &peer).await?;
             // Time has passed.
