@@ -29,6 +29,7 @@ use gate::{Gate, HUB_USER};
 
 use crate::credential;
 use crate::door::peers::Peers;
+use crate::ingest::backlog::Backlog;
 use crate::ingest::link::{BrokerAddress, MAX_PACKET_BYTES};
 use crate::store::Store;
 
@@ -61,8 +62,9 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// `peers` says whose certificate is behind a connection; the door fills it.
-    pub async fn start(store: Store, peers: Peers) -> Result<Self, BrokerError> {
+    /// `peers` says whose certificate is behind a connection; the door fills it. `backlog` is told by
+    /// ingest what has been committed.
+    pub async fn start(store: Store, peers: Peers, backlog: Backlog) -> Result<Self, BrokerError> {
         let password = Secret::new(credential::random_token()?);
         let refuse = |e: rmqtt::Error| BrokerError::Listen(e.to_string());
         let listener = Builder::new()
@@ -86,7 +88,7 @@ impl Broker {
         let context = ServerContext::new().busy_check_enable(false).build().await;
         *context.extends.retain_mut().await = Box::new(retained::Retained::default());
         *context.extends.shared_subscription_mut().await = Box::new(retained::InTurn::default());
-        let gate = Arc::new(Gate::new(store, peers, password.clone(), context.clone()));
+        let gate = Arc::new(Gate::new(store, peers, backlog, password.clone(), context.clone()));
         let register = context.extends.hook_mgr().register();
         for kind in hooks::TYPES {
             register.add(kind, Box::new(hooks::Hooks(gate.clone()))).await;
@@ -111,7 +113,7 @@ impl Broker {
     /// How the hub itself connects.
     pub fn for_hub(&self) -> BrokerAddress {
         let login = Some((HUB_USER.to_owned(), self.password.clone()));
-        BrokerAddress { host: self.address.ip().to_string(), port: self.address.port(), login }
+        BrokerAddress { host: self.address.ip().to_string(), port: self.address.port(), login, tls: None }
     }
 
     pub fn counts(&self) -> RightsCounts {

@@ -3,6 +3,7 @@
 //! Certificates are in the database, private keys in `DATA/ca/` (0700, files 0600); who can read that
 //! folder is the hub. Nothing is cached here: other processes may make or retire an authority.
 
+mod external;
 mod key_file;
 mod request;
 mod root;

@@ -3,6 +3,7 @@
 mod agent;
 mod authority;
 mod configure;
+mod rules;
 mod token;
 mod words;
 
@@ -56,6 +57,8 @@ enum Command {
     /// The authority that signs certificates
     #[command(subcommand)]
     Ca(authority::Command),
+    /// Write the rules for a broker of your own from the list of certificates
+    BrokerConfig(rules::Command),
     /// Operators
     #[command(subcommand)]
     User(User),
@@ -123,6 +126,7 @@ async fn dispatch(line: Line) -> anyhow::Result<()> {
         Command::Token(command) => token::execute(&store, &config, command).await,
         Command::Agent(command) => agent::execute(&store, command).await,
         Command::Ca(command) => authority::execute(&store, command).await,
+        Command::BrokerConfig(command) => rules::execute(&store, &config, command).await,
         Command::User(command) => user(&store, &config, command).await,
     };
     store.close().await;

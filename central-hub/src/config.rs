@@ -73,6 +73,12 @@ pub struct Broker {
     pub user: Option<String>,
     /// The file with its password, mode 600. Default: none.
     pub password_file: Option<PathBuf>,
+    /// Reach the external broker by TLS: the authority of its certificate, PEM. Default: none.
+    pub authority_file: Option<PathBuf>,
+    /// The hub's certificate there, PEM; `broker-config` writes all three. Default: none.
+    pub certificate_file: Option<PathBuf>,
+    /// Its private key, PEM, mode 600. Default: none.
+    pub key_file: Option<PathBuf>,
 }
 
 /// `[wall]`
@@ -114,6 +120,9 @@ impl Default for Broker {
             external: None,
             user: None,
             password_file: None,
+            authority_file: None,
+            certificate_file: None,
+            key_file: None,
         }
     }
 }
@@ -131,6 +140,8 @@ pub enum ConfigError {
     GraceDays(u32),
     #[error("[broker] external = \"{0}\" is no address: write it like \"broker.example:1883\"")]
     External(String),
+    #[error("[broker] authority_file, certificate_file and key_file belong together, and to `external`")]
+    BrokerTls,
     #[error("[broker] user and password_file belong together, and to `external`")]
     BrokerLogin,
 }
@@ -158,6 +169,11 @@ impl Config {
         }
         if self.agents.grace_days > 365 {
             return Err(ConfigError::GraceDays(self.agents.grace_days));
+        }
+        let Broker { authority_file, certificate_file, key_file, external, .. } = &self.broker;
+        let tls = [authority_file, certificate_file, key_file].iter().filter(|f| f.is_some()).count();
+        if !(tls == 0 || (tls == 3 && external.is_some())) {
+            return Err(ConfigError::BrokerTls);
         }
         let login = (self.broker.user.is_some(), self.broker.password_file.is_some());
         if login.0 != login.1 || (login.0 && self.broker.external.is_none()) {

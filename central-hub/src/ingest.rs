@@ -4,6 +4,7 @@
 //! commits them in groups and only then acknowledges. The broker's PUBACK is never held for a
 //! commit: what is not committed is simply not acknowledged, and its agent sends it again.
 
+pub mod backlog;
 pub mod link;
 mod names;
 pub mod writer;

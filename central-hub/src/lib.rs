@@ -5,6 +5,7 @@
 
 pub mod agent_api;
 pub mod broker;
+pub mod broker_rules;
 pub mod ca;
 pub mod cli;
 pub mod clock;

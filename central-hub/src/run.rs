@@ -17,6 +17,7 @@ use crate::broker::{Broker, selftest};
 use crate::config::{self, Config};
 use crate::configs;
 use crate::door::peers::Peers;
+use crate::ingest::backlog::Backlog;
 use crate::ingest::link::{BrokerAddress, Link};
 use crate::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
 use crate::ports::Ports;
@@ -81,15 +82,15 @@ impl Hub {
         tracing::info!(data = %data.display(), hub_epoch = %store.hub_epoch(), "database open");
 
         let mut entrance = Entrance::prepare(config, &store).await?;
-        let peers = Peers::default();
-        let (address, broker) = start_broker(config, &store, &peers).await?;
+        let (peers, backlog) = (Peers::default(), Backlog::default());
+        let (address, broker) = start_broker(config, &store, &peers, &backlog).await?;
         selftest::run(&address).await?;
         tracing::info!(host = address.host, port = address.port, "broker passed its self-test");
 
         let (to_writer, arrivals) = mpsc::channel(QUEUED_MESSAGES);
         let (ask_writer, questions) = mpsc::channel(1);
         let (to_link, acks) = mpsc::channel(QUEUED_ACKS);
-        let writer = tokio::spawn(writer::run(store.clone(), arrivals, to_link, questions));
+        let writer = tokio::spawn(writer::run(store.clone(), arrivals, to_link, backlog, questions));
         let (hearing, mut heard) = watch::channel(false);
         let stop_link = CancellationToken::new();
         let configs = tokio::spawn(configs::run(address.clone(), store.clone(), stop_link.clone()));
@@ -153,17 +154,19 @@ async fn start_broker(
     config: &Config,
     store: &Store,
     peers: &Peers,
+    backlog: &Backlog,
 ) -> anyhow::Result<(BrokerAddress, Option<Broker>)> {
     if let Some((host, port)) = config.broker.external.as_deref().and_then(config::split_address) {
         let login = match (&config.broker.user, &config.broker.password_file) {
             (Some(user), Some(file)) => Some((user.clone(), Secret::read(file)?)),
             _ => None,
         };
-        tracing::info!(host, port, "using an external broker");
-        return Ok((BrokerAddress { host: host.to_owned(), port, login }, None));
+        let tls = config.broker.client_tls()?;
+        tracing::info!(host, port, tls = tls.is_some(), "using an external broker");
+        return Ok((BrokerAddress { host: host.to_owned(), port, login, tls }, None));
     }
     // Plain and on loopback: it is reached through the door alone.
-    let broker = Broker::start(store.clone(), peers.clone()).await?;
+    let broker = Broker::start(store.clone(), peers.clone(), backlog.clone()).await?;
     tracing::info!(address = %broker.address(), "broker listening behind the door");
     Ok((broker.for_hub(), Some(broker)))
 }

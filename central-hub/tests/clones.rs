@@ -5,6 +5,9 @@ mod street;
 use std::time::{Duration, Instant};
 
 use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, PubAckReason};
+use street::lying::hello;
+use street::raw::{Hello, Raw};
+use street::tls::TlsDoor;
 use street::{BoxClient, Door, Hub, message, raised, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,5 +129,44 @@ async fn a_box_that_hangs_up_or_is_enrolled_anew_is_let_in_at_once() {
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     assert_eq!(hub.held("gate").await, None);
     assert_eq!(door.connect().await.err(), Some(ConnectReturnCode::NotAuthorized), "the old one is out");
+    hub.stop().await;
+}
+
+/// The same through TLS, with a copied key; and the first box says no more than MQTT makes it say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copied_key_is_noticed_at_the_real_door() {
+    let hub = Hub::start().await;
+    let door = TlsDoor::open(&hub).await;
+    let gate = door.enrol(&hub, "market", "gate").await;
+    let mut first = hello(&gate).await;
+    let first = tokio::spawn(async move {
+        let asked = first.read().await.unwrap();
+        assert_eq!(asked.kind, 3, "a command");
+        first.acknowledge(&asked).await.unwrap();
+        first
+    });
+    let begun = Instant::now();
+    let clone = Raw::hello(&gate.dial, &Hello { client: b"gate", ..Hello::default() }).await;
+    assert_eq!(clone.err(), Some(Some(0x87)), "not authorized");
+    println!("a copied key was flagged after {} ms", begun.elapsed().as_millis());
+    let why = hub.held("gate").await.unwrap();
+    assert!(why.contains("127.0.0.1"), "{why}");
+    // The door itself has no place for one that is held; who is inside stays.
+    assert!(Raw::hello(&gate.dial, &Hello { client: b"gate", ..Hello::default() }).await.is_err());
+    let mut first = first.await.unwrap();
+    first.subscribe(gate.topic("ack").as_bytes()).await.unwrap();
+    assert_eq!(first.read().await.unwrap().granted(), 1);
+    hub.stop().await;
+}
+
+/// Several at once, and none of them knows of the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_at_once_one_is_in() {
+    let hub = Hub::start().await;
+    let door = hub.enrol("market", "gate").await;
+    let all = futures::future::join_all((0..8).map(|_| door.connect())).await;
+    let inside = all.iter().filter(|c| c.is_ok()).count();
+    assert_eq!(inside, 1, "one certificate, one connection");
+    assert!(hub.held("gate").await.is_some());
     hub.stop().await;
 }

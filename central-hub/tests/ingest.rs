@@ -243,3 +243,47 @@ async fn changes_are_read_in_order_and_a_foreign_number_means_read_anew() {
     assert!(hub.store.changes_after(start + 4, 100).await.unwrap().is_none());
     assert_eq!(*hub.store.follow().borrow(), start + 3);
 }
+
+#[tokio::test]
+async fn who_names_somebody_else_is_not_believed_and_told_so() {
+    let mut hub = Hub::new().await;
+    let mut named = raised(2);
+    named["agent"] = json!("yard");
+    // The whole message, also what would have been good in it.
+    let ack = hub.send(vec![raised(1), named]).await;
+    let forged: Vec<_> = ack.rejected.iter().map(|r| (r.seq, r.reason)).collect();
+    assert_eq!(forged, [(1, RejectReason::Forged), (2, RejectReason::Forged)]);
+    assert_eq!(ack.settled_through, 2);
+    assert!(hub.alerts().await.is_empty());
+    // What is stored stays what it is.
+    hub.send(vec![raised(3)]).await;
+    let payload = json!({ "v": 1, "site": "school", "records": [raised(3)] }).to_string();
+    let committed = hub.commit(&[(TOPIC, payload.into_bytes())]).await;
+    assert_eq!(committed.forged.len(), 1);
+    assert!(committed.forged[0].1.contains("school"), "{:?}", committed.forged);
+    assert!(committed.acks[0].1.rejected.is_empty());
+    for channel in ["status", "health", "reply"] {
+        let topic = format!("signalbox/v1/market/gate/{channel}");
+        let payload =
+            json!({ "v": 1, "state": "online", "name": "x", "identity": "market/yard" }).to_string();
+        assert_eq!(hub.commit(&[(&topic, payload.into_bytes())]).await.forged.len(), 1, "{channel}");
+    }
+    let agents = hub.store.agents(None).await.unwrap();
+    assert_eq!((agents[0].state.as_str(), &agents[0].name), ("unknown", &None));
+    assert_eq!(hub.store.list_agents().await.unwrap()[0].held_why, None);
+}
+
+#[tokio::test]
+async fn two_records_under_one_number_hold_the_agent_once() {
+    let mut hub = Hub::new().await;
+    hub.send(vec![raised(1), raised(2)]).await;
+    assert_eq!(hub.store.list_agents().await.unwrap()[0].held_why, None);
+    for seq in [1, 2] {
+        let mut other = raised(seq);
+        other["rule"] = json!("line-b");
+        assert_eq!(hub.send(vec![other]).await.rejected[0].reason, RejectReason::Conflict);
+    }
+    let why = hub.store.list_agents().await.unwrap()[0].held_why.clone().unwrap();
+    assert_eq!(why, "Two different records came under the number e1/1.");
+    assert_eq!(hub.store.audited("held", 10).await.unwrap().len(), 1);
+}

@@ -19,6 +19,7 @@ use super::presence::{Connection, Presence};
 use super::rights::may_publish;
 use crate::credential::same_bytes;
 use crate::door::peers::{Peer, Peers};
+use crate::ingest::backlog::Backlog;
 use crate::refusals::Refusals;
 use crate::store::{Store, StoreError};
 
@@ -26,6 +27,9 @@ use crate::store::{Store, StoreError};
 pub(super) const HUB_USER: &str = "$hub";
 /// How long a connection that was cut may take to end, before its successor is let in beside it.
 const END_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a connection waits while another one of the same agent is being let in.
+const TURN_PATIENCE: Duration = Duration::from_secs(4);
 
 /// What was refused since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,7 +52,7 @@ enum Refused {
     Ended,
     #[error("the agent is held: two boxes were seen with its certificate; release or revoke it")]
     Held,
-    #[error("another connection of the agent is being let in")]
+    #[error("other connections of the agent are being let in")]
     Turn,
     #[error("it has left before it was let in")]
     Left,
@@ -60,6 +64,7 @@ enum Refused {
 pub(super) struct Gate {
     store: Store,
     peers: Peers,
+    pub(super) backlog: Backlog,
     hub_password: Secret,
     context: ServerContext,
     pub(super) presence: Presence,
@@ -71,11 +76,18 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    pub(super) fn new(store: Store, peers: Peers, hub_password: Secret, context: ServerContext) -> Self {
+    pub(super) fn new(
+        store: Store,
+        peers: Peers,
+        backlog: Backlog,
+        hub_password: Secret,
+        context: ServerContext,
+    ) -> Self {
         Self {
             refusals: Refusals::new(store.clone()),
             store,
             peers,
+            backlog,
             hub_password,
             context,
             presence: Presence::default(),
@@ -132,7 +144,7 @@ impl Gate {
         check_connect(client, &peer.identity)?;
         self.check_certificate(&peer).await?;
         let seat = self.presence.seat(peer.identity.agent.as_str());
-        let Ok(_turn) = seat.turn.try_lock() else { return Err(Refused::Turn) };
+        let Ok(_turn) = timeout(TURN_PATIENCE, seat.turn.lock()).await else { return Err(Refused::Turn) };
         if let Some(older) = seat.connection() {
             self.replace(&older, &peer).await?;
             // Time has passed.

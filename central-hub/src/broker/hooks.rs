@@ -99,6 +99,9 @@ impl Hooks {
         {
             connection.replied(&reply.id);
         }
+        if gate.backlog.enter(&identity.agent).await {
+            gate.held_back.fetch_add(1, Ordering::Relaxed);
+        }
         PublishAclResult::allow()
     }
 

@@ -95,11 +95,11 @@ fn read(text: &str, root: &Root, names: &BTreeSet<String>) -> Result<ServerCerti
     Ok(ServerCertificate { chain: vec![der.clone(), root.der.clone()], key, not_before, not_after })
 }
 
-fn all_names(names: &BTreeSet<String>) -> impl Iterator<Item = String> {
+pub(super) fn all_names(names: &BTreeSet<String>) -> impl Iterator<Item = String> {
     names.iter().cloned().chain([NAME.to_owned()]).collect::<BTreeSet<_>>().into_iter()
 }
 
-fn san(name: &str) -> Result<SanType, CaError> {
+pub(super) fn san(name: &str) -> Result<SanType, CaError> {
     if let Ok(address) = name.parse() {
         return Ok(SanType::IpAddress(address));
     }

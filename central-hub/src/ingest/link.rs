@@ -2,12 +2,15 @@
 //!
 //! Every connection is a fresh client: what an old one still held is the agents' to send again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::Channel;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, Packet, SubscribeReasonCode};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
+use rumqttc::{TlsConfiguration, Transport};
+use rustls::ClientConfig;
 use settings::Secret;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +30,8 @@ pub struct BrokerAddress {
     pub host: String,
     pub port: u16,
     pub login: Option<(String, Secret)>,
+    /// How the hub knows the broker, and by what certificate it is known there; plain without.
+    pub tls: Option<Arc<ClientConfig>>,
 }
 
 impl BrokerAddress {
@@ -35,6 +40,9 @@ impl BrokerAddress {
         let mut options = MqttOptions::new(client, &self.host, self.port);
         if let Some((user, password)) = &self.login {
             options.set_credentials(user, password.expose());
+        }
+        if let Some(tls) = &self.tls {
+            options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls.clone())));
         }
         options.set_clean_start(true).set_keep_alive(Duration::from_secs(20));
         options.set_max_packet_size(Some(MAX_PACKET_BYTES)).set_receive_maximum(Some(128));

@@ -135,7 +135,12 @@ impl<'de> Visitor<'de> for Names<'_> {
             if !field.is_ascii() {
                 return Err(self.refuse("it has a field whose name is not plain ASCII".into()));
             }
-            fields.next_value_seed(self.inner(Named::by(&field)))?;
+            let named = Named::by(&field);
+            if self.asked.is_some() && named.is_none() {
+                let field: String = field.chars().take(80).flat_map(char::escape_debug).collect();
+                return Err(self.refuse(format!("its identity has a field `{field}` that is none of ours")));
+            }
+            fields.next_value_seed(self.inner(named))?;
         }
         Ok(())
     }
@@ -187,6 +192,7 @@ mod tests {
             r#"{"identity":"school/gate"}"#,
             r#"{"identity":"signalbox://market/yard"}"#,
             r#"{"identity":{"site":"market","agent":"yard"}}"#,
+            r#"{"identity":{"id":"yard"}}"#,
             r#"{"v":1,"records":[{"epoch":"e1","seq":1,"agent":"yard"}]}"#,
             r#"{"v":1,"records":[{"epoch":"e1","seq":1,"still":{"deep":[[{"site":"school"}]]}}]}"#,
         ] {

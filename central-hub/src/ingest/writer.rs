@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use super::Outgoing;
+use super::backlog::Backlog;
 use crate::refusals::Refusals;
 use crate::service::Question;
 use crate::store::Store;
@@ -23,6 +24,7 @@ pub async fn run(
     store: Store,
     mut arrivals: mpsc::Receiver<Arrival>,
     acks: mpsc::Sender<Outgoing>,
+    backlog: Backlog,
     mut questions: mpsc::Receiver<Question>,
 ) {
     let mut work = Writer {
@@ -42,6 +44,7 @@ pub async fn run(
                     break;
                 }
                 work.commit(&group).await;
+                group.iter().for_each(|arrival| backlog.leave(&arrival.agent));
                 group.clear();
             }
             _ = ticks.tick() => work.refusals.write_counted().await,

@@ -183,6 +183,13 @@ impl Store {
         }
     }
 
+    /// The certificates of an authority that ended before their time and have not expired: serial, when.
+    pub async fn ended_under(&self, authority: &str) -> Result<Vec<(String, i64)>, StoreError> {
+        let sql = "SELECT serial, coalesce(ended_at, issued_at) FROM certificates
+            WHERE authority = ?1 AND state IN ('superseded', 'revoked') AND not_after > ?2 ORDER BY serial";
+        Ok(sqlx::query_as(sql).bind(authority).bind(now_ms()).fetch_all(&self.reader).await?)
+    }
+
     /// The valid certificates that an authority has signed.
     pub async fn valid_under(&self, authority: &str) -> Result<Vec<Bearer>, StoreError> {
         let sql = "SELECT serial, site, agent, not_after FROM certificates

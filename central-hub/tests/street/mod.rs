@@ -3,11 +3,17 @@
 
 #![allow(dead_code)]
 
+pub mod forgery;
+pub mod lying;
+pub mod raw;
+pub mod tls;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use central_hub::broker::Broker;
 use central_hub::door::peers::{Peer, Peers};
+use central_hub::ingest::backlog::Backlog;
 use central_hub::ingest::link::Link;
 use central_hub::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
 use central_hub::store::Store;
@@ -33,28 +39,28 @@ pub struct Hub {
     pub peers: Peers,
     pub broker: Broker,
     tasks: Vec<JoinHandle<()>>,
-    stop: CancellationToken,
-    _folder: tempfile::TempDir,
+    pub stop: CancellationToken,
+    pub folder: tempfile::TempDir,
 }
 
 impl Hub {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("data")).await.unwrap();
-        let peers = Peers::default();
-        let broker = Broker::start(store.clone(), peers.clone()).await.unwrap();
+        let (peers, backlog) = (Peers::default(), Backlog::default());
+        let broker = Broker::start(store.clone(), peers.clone(), backlog.clone()).await.unwrap();
         let (to_writer, arrivals) = mpsc::channel(QUEUED_MESSAGES);
         let (to_link, acks) = mpsc::channel(QUEUED_ACKS);
         let (hearing, mut heard) = watch::channel(false);
         let stop = CancellationToken::new();
         let link = Link { broker: broker.for_hub(), arrivals: to_writer, acks, hearing };
         let tasks = vec![
-            tokio::spawn(writer::run(store.clone(), arrivals, to_link)),
+            tokio::spawn(writer::run(store.clone(), arrivals, to_link, backlog)),
             tokio::spawn(link.run(stop.clone())),
             tokio::spawn(central_hub::door::watch::run(peers.clone(), store.clone(), stop.clone())),
         ];
         bounded(heard.wait_for(|h| *h)).await.unwrap();
-        Self { store, peers, broker, tasks, stop, _folder: folder }
+        Self { store, peers, broker, tasks, stop, folder }
     }
 
     /// Lets an agent in and opens a door for whoever has its certificate.
