@@ -9,7 +9,7 @@ mod permit;
 mod refusal;
 pub(crate) mod source;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod timeline;
 mod watch;
 

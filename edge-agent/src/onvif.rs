@@ -30,6 +30,8 @@ use transport::{Failure, Pinned};
 
 /// Where ONVIF says the device service is.
 const DEVICE_PATH: &str = "/onvif/device_service";
+/// What no web page contains.
+const SOAP: &str = "http://www.w3.org/2003/05/soap-envelope";
 /// Most profiles that are looked at.
 const MOST_PROFILES: usize = 16;
 /// Most letters of a name.
@@ -115,7 +117,8 @@ pub fn speaks(url: &str, wait: Duration) -> bool {
     const ASK: &str = "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Body>\
         <GetSystemDateAndTime xmlns=\"http://www.onvif.org/ver10/device/wsdl\"/></s:Body></s:Envelope>";
     transport::post(&transport::agent(wait), url, "", ASK, None)
-        .is_ok_and(|answer| answer.body.contains("GetSystemDateAndTimeResponse"))
+        // A fault is an answer as well: some want a password even for the time.
+        .is_ok_and(|answer| answer.body.contains(SOAP) && xml::is_tame(&answer.body))
 }
 
 /// Asks the camera whose device service is at `url`, a host of which is an address.

@@ -106,7 +106,8 @@ pub fn measure(
         }
         let enough = first.is_some_and(|first| {
             let elapsed = first.elapsed();
-            elapsed >= time && (tally.keys() >= 2 || elapsed >= time * 2)
+            let limit = [time * 4, time * 2, time][tally.keys().min(2) as usize];
+            elapsed >= limit
         });
         if enough || (first.is_some() && last.elapsed() > STALL) {
             break;
@@ -117,9 +118,10 @@ pub fn measure(
     }
     let stream = kept.packets.back().map(|p| p.stream.clone()).ok_or(ProbeError::NoPicture)?;
     drop(source);
-    let frame = kept.decode(hardware);
+    let (frame, damaged) = kept.decode(hardware);
     let size = stream.size.or(frame.as_ref().map(|f| (f.width, f.height)));
-    Ok(Measured { figures: tally.figures(&stream, size, ahead), frame })
+    let figures = Figures { damaged, ..tally.figures(&stream, size, ahead) };
+    Ok(Measured { figures, frame })
 }
 
 fn fact(packet: &Packet, at: Duration) -> Fact {
@@ -150,25 +152,29 @@ impl Kept {
         }
     }
 
-    fn decode(self, hardware: &Profile) -> Option<Frame> {
-        let mut decoder = decode::open(hardware, Purpose::Live);
-        let mut newest: Option<Frame> = None;
+    /// The newest whole picture, and how many were damaged.
+    fn decode(self, hardware: &Profile) -> (Option<Frame>, u32) {
+        let mut decoder = decode::open(hardware, Purpose::Clip);
+        let (mut newest, mut damaged) = (None, 0);
         for packet in &self.packets {
-            if decoder.decode(packet).is_err_and(|e| e.is_final()) {
-                return newest;
+            match decoder.decode(packet) {
+                Err(error) if error.is_final() => return (newest, damaged),
+                Err(_) => damaged += 1,
+                Ok(()) => {}
             }
-            take(decoder.as_mut(), &mut newest);
+            take(decoder.as_mut(), &mut newest, &mut damaged);
         }
         let _ = decoder.drain();
-        take(decoder.as_mut(), &mut newest);
-        newest
+        take(decoder.as_mut(), &mut newest, &mut damaged);
+        (newest, damaged)
     }
 }
 
-fn take(decoder: &mut dyn decode::Decoder, newest: &mut Option<Frame>) {
+fn take(decoder: &mut dyn decode::Decoder, newest: &mut Option<Frame>, damaged: &mut u32) {
     while let Ok(Some(frame)) = decoder.next_frame() {
-        if !frame.damaged {
-            *newest = Some(frame);
+        match frame.damaged {
+            true => *damaged += 1,
+            false => *newest = Some(frame),
         }
     }
 }

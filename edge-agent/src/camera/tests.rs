@@ -15,24 +15,28 @@ use settings::Secret;
 use super::{Break, Camera, CameraConfig, CameraOutput, Credentials, Patience};
 use crate::hardware::{Isolation, Profile};
 
-const PASSWORD: &str = "right-horse";
+pub(crate) const PASSWORD: &str = "right-horse";
 
 /// A camera with one H.264 and one audio stream, user `guard`.
-struct Simulator {
+pub(crate) struct Simulator {
     context: glib::MainContext,
     running: glib::MainLoop,
     source: glib::Source,
     server: rtsp::RTSPServer,
     thread: Option<JoinHandle<()>>,
-    port: i32,
-    connections: Arc<AtomicU32>,
+    pub(crate) port: i32,
+    pub(crate) connections: Arc<AtomicU32>,
     setups: Arc<AtomicU32>,
     media: Arc<Mutex<Option<rtsp::RTSPMedia>>>,
 }
 
 impl Simulator {
     /// Port 0: any free one.
-    fn start(port: i32) -> Self {
+    pub(crate) fn start(port: i32) -> Self {
+        Self::start_with(port, "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10")
+    }
+
+    pub(crate) fn start_with(port: i32, encoder: &str) -> Self {
         gst::init().unwrap();
         let server = rtsp::RTSPServer::new();
         server.set_address("127.0.0.1");
@@ -44,11 +48,11 @@ impl Simulator {
         server.set_auth(Some(&auth));
         let factory = rtsp::RTSPMediaFactory::new();
         factory.set_shared(true);
-        factory.set_launch(
-            "( videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=20/1 \
-             ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! valve name=valve \
-             ! rtph264pay name=pay0 pt=96 audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay1 pt=8 )",
-        );
+        factory.set_launch(&format!(
+            "( videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=240,framerate=20/1 \
+             ! {encoder} ! valve name=valve \
+             ! rtph264pay name=pay0 pt=96 audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay1 pt=8 )"
+        ));
         let role = gst::Structure::builder("viewer")
             .field("media.factory.access", true)
             .field("media.factory.construct", true)

@@ -128,13 +128,18 @@ fn json(findings: &Findings, config: Option<&Config>, search: &Search) -> String
 }
 
 fn list(findings: &Findings, config: Option<&Config>, language: Language) -> String {
+    let ignored = match (findings.ignored, language) {
+        (0, _) => String::new(),
+        (n, Language::Zh) => format!("忽略了 {n} 个无效应答\n"),
+        (n, Language::En) => format!("{n} answers were of no use and ignored\n"),
+    };
     if findings.cameras.is_empty() {
-        return language
+        let nothing = language
             .pick(
                 "没有找到摄像机。摄像机可能在别的网段，或交换机屏蔽了组播：用 --network 指明网段再试。\n",
                 "No camera found. They may be in another network, or a switch drops multicast: name the network with --network.\n",
-            )
-            .to_owned();
+            );
+        return format!("{nothing}{ignored}");
     }
     let yes = |is: bool| if is { language.pick("有", "yes") } else { language.pick("无", "no") }.to_owned();
     let heads = match language {
@@ -163,12 +168,7 @@ fn list(findings: &Findings, config: Option<&Config>, language: Language) -> Str
             text += &format!("{}: {}\n", found.address, note.of(language));
         }
     }
-    if findings.ignored > 0 {
-        text += &match language {
-            Language::Zh => format!("忽略了 {} 个无效应答\n", findings.ignored),
-            Language::En => format!("{} answers were of no use and ignored\n", findings.ignored),
-        };
-    }
+    text += &ignored;
     text + language.pick(
         "\n添加：edge-agent camera add 地址 --user 用户名\n",
         "\nTo add one: edge-agent camera add ADDRESS --user USER\n",

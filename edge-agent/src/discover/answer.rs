@@ -15,6 +15,9 @@ const MOST_XADDRS: usize = 8;
 /// Most scopes of one device.
 const MOST_SCOPES: usize = 64;
 
+/// How every scope begins that says something about a device.
+const SCOPE: &str = "onvif://www.onvif.org/";
+
 /// What one device said about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
@@ -55,7 +58,9 @@ pub(super) fn read(source: Ipv4Addr, bytes: &[u8]) -> Vec<Answer> {
         return Vec::new();
     };
     let Ok(root) = XmlNode::parse(text) else { return Vec::new() };
-    let Some(matches) = root.path(&["Body", "ProbeMatches"]) else { return Vec::new() };
+    let Some(body) = root.child("Body") else { return Vec::new() };
+    // Some leave the list out and put the device right into the body.
+    let matches = body.child("ProbeMatches").unwrap_or(body);
     matches.children_named("ProbeMatch").take(MOST_MATCHES).map(|one| device(source, one)).collect()
 }
 
@@ -63,7 +68,8 @@ fn device(source: Ipv4Addr, node: &XmlNode) -> Answer {
     let text = |path: &[&str]| node.path(path).map(|n| n.text()).unwrap_or_default();
     let endpoint = plain(text(&["EndpointReference", "Address"]), LONGEST_NAME).to_ascii_lowercase();
     let endpoint = endpoint.trim_start_matches("urn:").to_owned();
-    let scopes: Vec<&str> = text(&["Scopes"]).split_whitespace().take(MOST_SCOPES).collect();
+    // Names with spaces are not escaped by all: a scope ends where the next begins.
+    let scopes: Vec<&str> = text(&["Scopes"]).split(SCOPE).skip(1).take(MOST_SCOPES).collect();
     let (mut onvif, mut foreign) = (None, false);
     for xaddr in text(&["XAddrs"]).split_whitespace().take(MOST_XADDRS) {
         match address::host_of(xaddr) {
@@ -71,7 +77,7 @@ fn device(source: Ipv4Addr, node: &XmlNode) -> Answer {
                 onvif = onvif.or_else(|| Some(plain(xaddr, 200)));
             }
             // Its own IPv6 address or HTTPS is no lie, only of no use here.
-            Some(host) if host.starts_with('[') || host == source.to_string() => {}
+            Some(host) if (host.starts_with('[') && host.ends_with(']')) || host == source.to_string() => {}
             _ => foreign = true,
         }
     }
@@ -94,7 +100,7 @@ fn lie() -> Text {
 
 /// The value of `onvif://www.onvif.org/KEY/VALUE`, with its %-escapes undone.
 fn scope(scopes: &[&str], key: &str) -> String {
-    let prefix = format!("onvif://www.onvif.org/{key}/");
-    let value = scopes.iter().find_map(|s| s.strip_prefix(prefix.as_str())).unwrap_or_default();
-    plain(&address::unescape(value), LONGEST_NAME)
+    let value = scopes.iter().find_map(|s| s.strip_prefix(key)?.strip_prefix('/')).unwrap_or_default();
+    let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+    plain(&address::unescape(&value), LONGEST_NAME)
 }

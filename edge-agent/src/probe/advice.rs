@@ -103,6 +103,14 @@ pub fn remarks(figures: &Figures) -> Vec<Advice> {
             format!("{declared} frames a second are declared and {fps} come: the network or the camera is overloaded, or it slows down in the dark"),
         ));
     }
+    if figures.damaged > 0 {
+        let damaged = figures.damaged;
+        all.push(say(
+            "damaged",
+            format!("有 {damaged} 帧损坏：网络丢包或摄像机过载；检查网线和交换机"),
+            format!("{damaged} pictures were damaged: packets are lost or the camera is overloaded; check cable and switch"),
+        ));
+    }
     if let Some(distance) = figures.key_distance_s.filter(|d| *d > LONG_KEY_DISTANCE_S) {
         all.push(say(
             "key_distance",
@@ -110,6 +118,14 @@ pub fn remarks(figures: &Figures) -> Vec<Advice> {
             format!(
                 "{distance} s between key frames: slow to come back after a break; set 1 to 2 s at the camera"
             ),
+        ));
+    }
+    if figures.key_distance_s.is_none() && figures.seconds > LONG_KEY_DISTANCE_S {
+        let seconds = figures.seconds;
+        all.push(say(
+            "key_distance",
+            format!("{seconds} 秒内没有第二个关键帧：断线后恢复慢；请在摄像机上设为 1 到 2 秒"),
+            format!("no second key frame within {seconds} s: slow to come back after a break; set 1 to 2 s at the camera"),
         ));
     }
     if let Some(ahead) = figures.clock_ahead_ms.filter(|ms| ms.abs() > CLOCK_OFF_MS) {
@@ -150,6 +166,7 @@ mod tests {
             bitrate_kbps: 4000,
             clock_ahead_ms: Some(300),
             packets: 100,
+            damaged: 0,
             seconds: 5.0,
         }
     }
@@ -180,7 +197,9 @@ mod tests {
         for (figures, said) in [
             (Figures { delivered_fps: 15.0, ..good() }, "fps_lost"),
             (Figures { key_distance_s: Some(10.0), ..good() }, "key_distance"),
+            (Figures { key_distance_s: None, ..good() }, "key_distance"),
             (Figures { clock_ahead_ms: Some(-90_000), ..good() }, "clock"),
+            (Figures { damaged: 3, ..good() }, "damaged"),
             (Figures { width: 352, height: 288, ..good() }, "small"),
         ] {
             assert_eq!(about(remarks(&figures)), [said]);

@@ -82,7 +82,7 @@ mod tests {
         assert!(!coded(&[0x41, 0b1100_0000]));
         assert!(!coded(&[0x65, 0b1000_1000]));
         // first_mb 8191 = thirteen zeros, `1`, thirteen zeros; then B.
-        assert!(coded(&[0x01, 0, 0b0000_0100, 0, 0b0000_0010, 0b1000_0000]));
+        assert!(coded(&[0x01, 0, 0b0000_0100, 0, 0b0000_1000, 0]));
         // first_mb 65535 = sixteen zeros, `1`, sixteen zeros, with an escape after the first two bytes; then B.
         assert!(coded(&[0x01, 0, 0, 3, 0b1000_0000, 0, 0b0010_0000]));
         assert!(!is_bi_predicted(Codec::H265, &[0, 0, 1, 0x41, 0b1010_0000]));

@@ -34,6 +34,8 @@ pub struct Figures {
     /// By how much its clock is ahead of ours, where its sender reports say.
     pub clock_ahead_ms: Option<i64>,
     pub packets: u64,
+    /// Of the last packets, those that could not be decoded whole.
+    pub damaged: u32,
     pub seconds: f32,
 }
 
@@ -116,6 +118,7 @@ impl Tally {
             bitrate_kbps: kbps as u32,
             clock_ahead_ms,
             packets: self.packets,
+            damaged: 0,
             seconds: tenth(self.end.as_secs_f32()),
         }
     }
