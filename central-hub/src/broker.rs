@@ -1,41 +1,51 @@
 //! The embedded MQTT broker: rmqtt as a library, with our own rights and retained messages.
 //!
-//! Owns who may connect and on which topics they may speak or listen. Nothing that must survive
-//! lives in here: what agents say is safe only once the store has committed it.
+//! Owns who may connect and on which topics they may speak or listen. It listens on loopback, for the
+//! door and the hub itself. Nothing that must survive lives in here: what agents say is safe only once
+//! the store has committed it.
 
+mod challenge;
+mod gate;
+mod hooks;
+mod presence;
+mod quota;
 mod retained;
 mod rights;
 pub mod selftest;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmqtt::context::ServerContext;
-use rmqtt::hook::Type;
 use rmqtt::net::Builder;
 use rmqtt::server::MqttServer;
 use settings::Secret;
 use tokio::task::JoinHandle;
 
-pub use rights::RightsCounts;
-use rights::{Gate, HUB_USER};
+pub use gate::RightsCounts;
+use gate::{Gate, HUB_USER};
 
 use crate::credential;
 use crate::door::peers::Peers;
 use crate::ingest::link::{BrokerAddress, MAX_PACKET_BYTES};
+use crate::store::Store;
 
 /// Most connections at a time.
 const CONNECTIONS: usize = 4096;
 /// Unacknowledged messages either way; agents keep to 64.
 const IN_FLIGHT: NonZeroU16 = NonZeroU16::new(128).unwrap();
+/// How often refusals that were only counted are looked through, to be written down.
+const COUNTED_CHECK: Duration = Duration::from_secs(10);
+/// The door and the hub come by loopback, and the system chooses the port.
+const LOOPBACK: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
 /// Why the broker did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    #[error("cannot listen on {address} for agents: {why}; is another hub or broker running there?")]
-    Listen { address: SocketAddr, why: String },
+    #[error("the broker cannot listen on {LOOPBACK}: {0}; is the loopback network up?")]
+    Listen(String),
     #[error(transparent)]
     Credential(#[from] credential::CredentialError),
 }
@@ -47,18 +57,18 @@ pub struct Broker {
     context: ServerContext,
     gate: Arc<Gate>,
     server: JoinHandle<()>,
+    refusals: JoinHandle<()>,
 }
 
 impl Broker {
-    /// `peers` says who is behind which connection: only the door connects here, over loopback.
-    pub async fn start(listen: SocketAddr, peers: Peers) -> Result<Self, BrokerError> {
+    /// `peers` says whose certificate is behind a connection; the door fills it.
+    pub async fn start(store: Store, peers: Peers) -> Result<Self, BrokerError> {
         let password = Secret::new(credential::random_token()?);
-        let refuse = |e: rmqtt::Error| BrokerError::Listen { address: listen, why: e.to_string() };
+        let refuse = |e: rmqtt::Error| BrokerError::Listen(e.to_string());
         let listener = Builder::new()
             .name("agents")
-            .laddr(listen)
+            .laddr(LOOPBACK)
             .allow_anonymous(false)
-            .reuseaddr(Some(true))
             .nodelay(true)
             .max_connections(CONNECTIONS)
             .max_packet_size(MAX_PACKET_BYTES)
@@ -76,12 +86,12 @@ impl Broker {
         let context = ServerContext::new().busy_check_enable(false).build().await;
         *context.extends.retain_mut().await = Box::new(retained::Retained::default());
         *context.extends.shared_subscription_mut().await = Box::new(retained::InTurn::default());
-        let gate = Arc::new(Gate::new(peers, password.clone(), context.clone()));
-        let hooks = context.extends.hook_mgr().register();
-        for kind in [Type::ClientAuthenticate, Type::ClientSubscribeCheckAcl, Type::MessagePublishCheckAcl] {
-            hooks.add(kind, Box::new(rights::Hooks(gate.clone()))).await;
+        let gate = Arc::new(Gate::new(store, peers, password.clone(), context.clone()));
+        let register = context.extends.hook_mgr().register();
+        for kind in hooks::TYPES {
+            register.add(kind, Box::new(hooks::Hooks(gate.clone()))).await;
         }
-        hooks.start().await;
+        register.start().await;
 
         let running = MqttServer::new(context.clone()).listener_by_id(listener, 1).build();
         let server = tokio::spawn(async move {
@@ -89,7 +99,8 @@ impl Broker {
                 tracing::error!(%error, "broker stopped");
             }
         });
-        Ok(Self { address, password, context, gate, server })
+        let refusals = tokio::spawn(write_counted(gate.clone()));
+        Ok(Self { address, password, context, gate, server, refusals })
     }
 
     /// Where it listens, with the port that the system chose.
@@ -99,13 +110,8 @@ impl Broker {
 
     /// How the hub itself connects.
     pub fn for_hub(&self) -> BrokerAddress {
-        let host = if self.address.ip().is_unspecified() {
-            std::net::IpAddr::from([127, 0, 0, 1])
-        } else {
-            self.address.ip()
-        };
         let login = Some((HUB_USER.to_owned(), self.password.clone()));
-        BrokerAddress { host: host.to_string(), port: self.address.port(), login }
+        BrokerAddress { host: self.address.ip().to_string(), port: self.address.port(), login }
     }
 
     pub fn counts(&self) -> RightsCounts {
@@ -116,6 +122,7 @@ impl Broker {
     pub async fn stop(self) {
         let counts = self.counts();
         self.server.abort();
+        self.refusals.abort();
         let sessions: Vec<_> = self.context.extends.shared().await.iter().collect();
         for mut entry in sessions {
             if entry.is_connected().await {
@@ -126,7 +133,17 @@ impl Broker {
             logins_refused = counts.logins,
             publishes_refused = counts.publishes,
             subscriptions_refused = counts.subscriptions,
+            pauses = counts.held_back,
             "broker stopped"
         );
+    }
+}
+
+async fn write_counted(gate: Arc<Gate>) {
+    let mut ticks = tokio::time::interval(COUNTED_CHECK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        gate.refusals.write_counted().await;
     }
 }

@@ -1,12 +1,16 @@
 //! The command line. Every command but `serve` works beside a running hub as well as without one.
 
+mod agent;
+mod authority;
+mod token;
+mod words;
+
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Parser, Subcommand};
-use protocol::AgentId;
 use settings::Secret;
 use tracing_subscriber::EnvFilter;
 
@@ -14,7 +18,7 @@ use crate::config::Config;
 use crate::credential;
 use crate::ports::Ports;
 use crate::run;
-use crate::store::{FIRST_USER, Store, audit};
+use crate::store::{FIRST_USER, Store};
 
 /// Shortest password that is taken.
 const PASSWORD_CHARS: usize = 10;
@@ -39,23 +43,18 @@ struct Shared {
 enum Command {
     /// Run the hub until Ctrl-C or SIGTERM
     Serve,
+    /// Tokens that let boxes in
+    #[command(subcommand)]
+    Token(token::Command),
     /// Agents that may connect
     #[command(subcommand)]
-    Agent(Agent),
+    Agent(agent::Command),
+    /// The authority that signs certificates
+    #[command(subcommand)]
+    Ca(authority::Command),
     /// Operators
     #[command(subcommand)]
     User(User),
-}
-
-#[derive(Subcommand)]
-enum Agent {
-    /// All agents
-    List,
-    /// Take an agent's certificates and open tokens away; it is cut at once
-    Revoke {
-        #[arg(long)]
-        agent: AgentId,
-    },
 }
 
 #[derive(Subcommand)]
@@ -117,35 +116,13 @@ async fn dispatch(line: Line) -> anyhow::Result<()> {
     let store = Store::open(&config.hub.data).await?;
     let done = match line.command {
         Command::Serve => Ok(()),
-        Command::Agent(command) => agent(&store, command).await,
+        Command::Token(command) => token::execute(&store, &config, command).await,
+        Command::Agent(command) => agent::execute(&store, command).await,
+        Command::Ca(command) => authority::execute(&store, command).await,
         Command::User(command) => user(&store, &config, command).await,
     };
     store.close().await;
     done
-}
-
-async fn agent(store: &Store, command: Agent) -> anyhow::Result<()> {
-    match command {
-        Agent::List => {
-            println!("{:<16} {:<24} {:<8} {:<8} NAME", "SITE", "AGENT", "STATE", "ACCESS");
-            for a in store.list_agents().await? {
-                let access = match (a.revoked, a.held_why) {
-                    (true, _) => "revoked",
-                    (false, Some(_)) => "held",
-                    (false, None) => "valid",
-                };
-                let name = a.name.unwrap_or_default();
-                println!("{:<16} {:<24} {:<8} {access:<8} {name}", a.site, a.agent, a.state);
-            }
-        }
-        Agent::Revoke { agent } => {
-            if !store.revoke_agent(&agent, audit::OPERATOR).await? {
-                bail!("agent {agent} has nothing to take away: see `central-hub agent list`");
-            }
-            println!("agent {agent} revoked");
-        }
-    }
-    Ok(())
 }
 
 async fn user(store: &Store, config: &Config, command: User) -> anyhow::Result<()> {
@@ -184,5 +161,5 @@ fn wall_address(config: &Config) -> String {
     if address.ip().is_unspecified() {
         address.set_ip([127, 0, 0, 1].into());
     }
-    format!("http://{address}")
+    format!("{}://{address}", if config.wall_tls() { "https" } else { "http" })
 }

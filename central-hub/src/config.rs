@@ -13,6 +13,7 @@ use serde::Deserialize;
 pub struct Config {
     pub hub: Hub,
     pub http: Http,
+    pub agents: Agents,
     pub broker: Broker,
     pub wall: Wall,
 }
@@ -25,7 +26,7 @@ pub struct Hub {
     pub data: PathBuf,
     /// What people call a site, by its id: `{ market = "东街市场" }`. Default: none.
     pub site_names: BTreeMap<SiteId, String>,
-    /// Listen without TLS beyond this machine. Passwords and keys then cross the network readable.
+    /// Let browsers come without TLS from other machines. Passwords then cross the network readable.
     /// Default `false`.
     pub allow_plain_network: bool,
 }
@@ -34,15 +35,37 @@ pub struct Hub {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
-    /// Where the API and the wall listen; port 0 takes a free one. Default `127.0.0.1:8080`.
+    /// Where the API and the wall listen; port 0 takes a free one. On another address than this
+    /// machine's own it is HTTPS. Default `127.0.0.1:8080`.
     pub listen: SocketAddr,
+    /// A certificate of your own for it, PEM, with its chain. Default: one of the hub's authority.
+    pub certificate_file: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub key_file: Option<PathBuf>,
+}
+
+/// `[agents]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Agents {
+    /// Where boxes enrol, renew and send stills, by HTTPS; port 0 takes a free one. Default
+    /// `127.0.0.1:8443`.
+    pub listen: SocketAddr,
+    /// Host names and addresses by which the hub is reached; the first is what `token create` tells the
+    /// installer. They are written into the hub's certificate, for browsers. Default: this machine's own.
+    pub names: Vec<String>,
+    /// How long a box's certificate lives, in days; it is renewed after two thirds. Default 90.
+    pub certificate_days: u32,
+    /// How many days after its end a certificate may still renew itself. Default 90.
+    pub grace_days: u32,
 }
 
 /// `[broker]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Broker {
-    /// Where the embedded broker listens; port 0 takes a free one. Default `127.0.0.1:1883`.
+    /// Where boxes reach the embedded broker, MQTT over TLS; port 0 takes a free one. Default
+    /// `127.0.0.1:8883`.
     pub listen: SocketAddr,
     /// Use this MQTT 5 broker, `host:port`, in place of the embedded one. Default: none.
     pub external: Option<String>,
@@ -69,14 +92,25 @@ impl Default for Hub {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)) }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), certificate_file: None, key_file: None }
+    }
+}
+
+impl Default for Agents {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            names: Vec::new(),
+            certificate_days: 90,
+            grace_days: 90,
+        }
     }
 }
 
 impl Default for Broker {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 1883)),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8883)),
             external: None,
             user: None,
             password_file: None,
@@ -89,12 +123,12 @@ impl Default for Broker {
 pub enum ConfigError {
     #[error(transparent)]
     File(#[from] settings::Error),
-    #[error(
-        "[{section}] listen = \"{address}\" is reachable from other machines, but there is no TLS yet: \
-         listen on 127.0.0.1, or set `allow_plain_network = true` under [hub] if that network is \
-         closed to everybody else"
-    )]
-    PlainNetwork { section: &'static str, address: SocketAddr },
+    #[error("[http] certificate_file and key_file belong together")]
+    WallCertificate,
+    #[error("[agents] certificate_days = {0} is out of range: 1 to 825")]
+    CertificateDays(u32),
+    #[error("[agents] grace_days = {0} is out of range: 0 to 365")]
+    GraceDays(u32),
     #[error("[broker] external = \"{0}\" is no address: write it like \"broker.example:1883\"")]
     External(String),
     #[error("[broker] user and password_file belong together, and to `external`")]
@@ -113,24 +147,29 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let mut listening = vec![("http", self.http.listen)];
-        match &self.broker.external {
-            None => listening.push(("broker", self.broker.listen)),
-            Some(address) if split_address(address).is_none() => {
-                return Err(ConfigError::External(address.clone()));
-            }
-            Some(_) => {}
+        if let Some(address) = self.broker.external.as_ref().filter(|a| split_address(a).is_none()) {
+            return Err(ConfigError::External(address.clone()));
         }
-        for (section, address) in listening {
-            if !address.ip().is_loopback() && !self.hub.allow_plain_network {
-                return Err(ConfigError::PlainNetwork { section, address });
-            }
+        if self.http.certificate_file.is_some() != self.http.key_file.is_some() {
+            return Err(ConfigError::WallCertificate);
+        }
+        if !(1..=825).contains(&self.agents.certificate_days) {
+            return Err(ConfigError::CertificateDays(self.agents.certificate_days));
+        }
+        if self.agents.grace_days > 365 {
+            return Err(ConfigError::GraceDays(self.agents.grace_days));
         }
         let login = (self.broker.user.is_some(), self.broker.password_file.is_some());
         if login.0 != login.1 || (login.0 && self.broker.external.is_none()) {
             return Err(ConfigError::BrokerLogin);
         }
         Ok(())
+    }
+
+    /// Whether browsers come by HTTPS.
+    pub fn wall_tls(&self) -> bool {
+        let beyond = !self.http.listen.ip().is_loopback() && !self.hub.allow_plain_network;
+        self.http.certificate_file.is_some() || beyond
     }
 }
 
@@ -164,12 +203,18 @@ mod tests {
     }
 
     #[test]
-    fn the_network_is_refused_without_an_explicit_word() {
-        let error = check("[http]\nlisten = \"0.0.0.0:8080\"\n").unwrap_err();
-        assert!(error.contains("allow_plain_network"), "{error}");
-        assert!(check("[broker]\nlisten = \"[::]:1883\"\n").is_err());
-        check("[hub]\nallow_plain_network = true\n[http]\nlisten = \"0.0.0.0:8080\"\n").unwrap();
-        check("[broker]\nexternal = \"broker.example:1883\"\nlisten = \"0.0.0.0:1883\"\n").unwrap();
+    fn beyond_this_machine_the_wall_is_https_unless_it_is_said_otherwise() {
+        let tls = |text: &str| {
+            let config: Config = settings::parse(text, Path::new("hub.toml")).unwrap();
+            config.check().unwrap();
+            config.wall_tls()
+        };
+        assert!(!tls(""));
+        assert!(tls("[http]\nlisten = \"0.0.0.0:8080\"\n"));
+        assert!(tls("[http]\ncertificate_file = \"c.pem\"\nkey_file = \"k.pem\"\n"));
+        assert!(!tls("[hub]\nallow_plain_network = true\n[http]\nlisten = \"[::]:8080\"\n"));
+        assert!(check("[http]\nkey_file = \"k.pem\"\n").unwrap_err().contains("certificate_file"));
+        assert!(check("[agents]\ncertificate_days = 0\n").unwrap_err().contains("certificate_days"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod agent_api;
 pub mod broker;
+pub mod ca;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -12,6 +13,7 @@ pub mod credential;
 pub mod door;
 pub mod ingest;
 pub mod ports;
+pub mod refusals;
 pub mod run;
 pub mod still;
 pub mod store;

@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 pub struct Ports {
     /// The API and the wall.
     pub http: u16,
-    /// The embedded broker; absent with an external one.
+    /// HTTPS for boxes.
+    #[serde(default)]
+    pub agents: u16,
+    /// MQTT over TLS for boxes, the door before the embedded broker; absent with an external one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mqtt: Option<u16>,
 }

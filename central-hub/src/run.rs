@@ -1,13 +1,13 @@
 //! The composition root: starts the hub's parts in order and stops them in reverse.
 
+mod doors;
+
 use std::fs::{File, TryLockError};
-use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use settings::Secret;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -15,12 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Broker, selftest};
 use crate::config::{self, Config};
-use crate::door::{self, peers::Peers};
+use crate::door::peers::Peers;
 use crate::ingest::link::{BrokerAddress, Link};
 use crate::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
 use crate::ports::Ports;
 use crate::store::Store;
 use crate::web::{self, App};
+use doors::Entrance;
 
 /// How long a part may take to stop; then it is left behind.
 const STOP_PATIENCE: Duration = Duration::from_millis(700);
@@ -53,11 +54,12 @@ struct Hub {
     /// Held while the hub runs: two hubs on one folder would not know of each other's commits.
     _only: File,
     store: Store,
-    broker: Option<(Broker, JoinHandle<()>)>,
+    broker: Option<Broker>,
     writer: JoinHandle<()>,
     link: JoinHandle<()>,
     stop_link: CancellationToken,
-    http: JoinHandle<()>,
+    entrance: Entrance,
+    /// Ends the feeds.
     stop_http: CancellationToken,
 }
 
@@ -70,7 +72,9 @@ impl Hub {
         store.forget_presence().await?;
         tracing::info!(data = %data.display(), hub_epoch = %store.hub_epoch(), "database open");
 
-        let (address, broker) = start_broker(config, &store).await?;
+        let mut entrance = Entrance::prepare(config, &store).await?;
+        let peers = Peers::default();
+        let (address, broker) = start_broker(config, &store, &peers).await?;
         selftest::run(&address).await?;
         tracing::info!(host = address.host, port = address.port, "broker passed its self-test");
 
@@ -86,13 +90,23 @@ impl Hub {
             _ => bail!("the broker does not let the hub listen to its agents; the log says why"),
         }
 
+        let mqtt = match &broker {
+            Some(broker) => Some(entrance.open_mqtt(config, &store, &peers, broker.address())?.port()),
+            None => None,
+        };
+        let told = match (mqtt, &config.broker.external) {
+            (Some(port), _) => format!(":{port}"),
+            (None, external) => external.clone().unwrap_or_default(),
+        };
+        let agents = entrance.open_agents(config, &store, told)?.port();
         let stop_http = CancellationToken::new();
-        let (http_address, http) = start_http(config, &store, stop_http.clone()).await?;
-        let mqtt = broker.as_ref().map(|(b, _)| b.address().port());
-        let ports = Ports { http: http_address.port(), mqtt };
+        let app =
+            App::new(store.clone(), config.hub.site_names.clone(), stop_http.clone(), config.wall_tls());
+        let http = entrance.open_wall(config, web::router(app, wall_folder(config)?))?.port();
+        let ports = Ports { http, agents, mqtt };
         ports.write(data).with_context(|| format!("cannot write {}", Ports::path(data).display()))?;
-        tracing::info!(http = ports.http, mqtt = ports.mqtt, "hub is up");
-        Ok(Self { _only: only, store, broker, writer, link, stop_link, http, stop_http })
+        tracing::info!(http = ports.http, agents = ports.agents, mqtt = ports.mqtt, "hub is up");
+        Ok(Self { _only: only, store, broker, writer, link, stop_link, entrance, stop_http })
     }
 
     /// Nothing that was acknowledged is at risk in here; what is under way is finished if it can be.
@@ -100,12 +114,11 @@ impl Hub {
         tracing::info!("stopping");
         Ports::remove(self.store.data());
         self.stop_http.cancel();
-        finish("http", self.http).await;
+        self.entrance.close(STOP_PATIENCE).await;
         self.stop_link.cancel();
         finish("link", self.link).await;
         finish("ingest", self.writer).await;
-        if let Some((broker, watch)) = self.broker {
-            watch.abort();
+        if let Some(broker) = self.broker {
             let _ = tokio::time::timeout(STOP_PATIENCE, broker.stop()).await;
         }
         let _ = tokio::time::timeout(STOP_PATIENCE, self.store.close()).await;
@@ -116,7 +129,8 @@ impl Hub {
 async fn start_broker(
     config: &Config,
     store: &Store,
-) -> anyhow::Result<(BrokerAddress, Option<(Broker, JoinHandle<()>)>)> {
+    peers: &Peers,
+) -> anyhow::Result<(BrokerAddress, Option<Broker>)> {
     if let Some((host, port)) = config.broker.external.as_deref().and_then(config::split_address) {
         let login = match (&config.broker.user, &config.broker.password_file) {
             (Some(user), Some(file)) => Some((user.clone(), Secret::read(file)?)),
@@ -125,18 +139,13 @@ async fn start_broker(
         tracing::info!(host, port, "using an external broker");
         return Ok((BrokerAddress { host: host.to_owned(), port, login }, None));
     }
-    let peers = Peers::default();
-    let broker = Broker::start(config.broker.listen, peers.clone()).await?;
-    tracing::info!(address = %broker.address(), "broker listening");
-    let watch = tokio::spawn(door::watch::run(peers, store.clone()));
-    Ok((broker.for_hub(), Some((broker, watch))))
+    // Plain and on loopback: it is reached through the door alone.
+    let broker = Broker::start(store.clone(), peers.clone()).await?;
+    tracing::info!(address = %broker.address(), "broker listening behind the door");
+    Ok((broker.for_hub(), Some(broker)))
 }
 
-async fn start_http(
-    config: &Config,
-    store: &Store,
-    stop: CancellationToken,
-) -> anyhow::Result<(SocketAddr, JoinHandle<()>)> {
+fn wall_folder(config: &Config) -> anyhow::Result<Option<PathBuf>> {
     let wall = match &config.wall.folder {
         Some(folder) if !folder.join("index.html").is_file() => {
             bail!("[wall] folder = \"{}\" holds no index.html: build the wall first", folder.display())
@@ -148,21 +157,7 @@ async fn start_http(
         Some(folder) => tracing::info!(folder = %folder.display(), "wall found"),
         None => tracing::warn!("no built wall found, serving the API alone"),
     }
-    let listen = config.http.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen} for the wall; is another program there?"))?;
-    let address = listener.local_addr()?;
-    let app = App::new(store.clone(), config.hub.site_names.clone(), stop.clone());
-    let service = web::router(app, wall).into_make_service_with_connect_info::<SocketAddr>();
-    let http = tokio::spawn(async move {
-        let serving = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
-        if let Err(error) = serving.await {
-            tracing::error!(%error, "http stopped");
-        }
-    });
-    tracing::info!(%address, "http listening");
-    Ok((address, http))
+    Ok(wall)
 }
 
 fn lock(data: &Path) -> anyhow::Result<File> {

@@ -8,6 +8,7 @@
 pub mod agents;
 pub mod alerts;
 pub mod audit;
+pub mod authorities;
 pub mod certificates;
 pub mod changes;
 pub mod operators;

@@ -28,6 +28,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::store::Store;
 
 pub use error::Refusal;
+pub(crate) use error::{no_such_path, wrong_method};
 
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
     form-action 'self'; object-src 'none'; require-trusted-types-for 'script'";
@@ -45,16 +46,24 @@ pub struct App {
     pub site_names: Arc<BTreeMap<SiteId, String>>,
     /// Ends the feeds, which otherwise never end.
     pub stop: CancellationToken,
+    /// Browsers come by TLS: the session's cookie shall go no other way.
+    pub tls: bool,
     password_checks: Arc<Semaphore>,
     feeds: Arc<Semaphore>,
 }
 
 impl App {
-    pub fn new(store: Store, site_names: BTreeMap<SiteId, String>, stop: CancellationToken) -> Self {
+    pub fn new(
+        store: Store,
+        site_names: BTreeMap<SiteId, String>,
+        stop: CancellationToken,
+        tls: bool,
+    ) -> Self {
         Self {
             store,
             site_names: Arc::new(site_names),
             stop,
+            tls,
             password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
             feeds: Arc::new(Semaphore::new(FEEDS)),
         }

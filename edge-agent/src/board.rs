@@ -11,7 +11,8 @@ use crate::config::Config;
 pub struct Board(std::sync::Arc<watch::Sender<Status>>);
 
 impl Board {
-    pub fn new(config: &Config) -> Self {
+    /// `enrolled_as`: the name that came with the certificate.
+    pub fn new(config: &Config, enrolled_as: Option<String>) -> Self {
         let since = now();
         let cameras = config.cameras.iter().map(|camera| CameraStatus {
             camera: camera.id.clone(),
@@ -25,7 +26,7 @@ impl Board {
         let status = Status {
             v: VERSION,
             state: AgentState::Online,
-            name: config.agent.name.clone(),
+            name: config.agent.name.clone().or(enrolled_as),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             since: Some(since),
             cameras: Some(cameras.collect()),

@@ -7,6 +7,7 @@ pub mod detect;
 pub mod discover;
 pub mod doctor;
 pub mod models;
+pub mod provision;
 pub mod redact;
 pub mod replay;
 pub mod run;
@@ -33,6 +34,8 @@ enum Command {
     Redact(redact::Args),
     /// List or verify the installed models.
     Models(models::Args),
+    /// Enrol this box at a hub, with a token from there.
+    Provision(provision::Args),
     /// Say what is well and what is not, and how to mend it.
     Doctor(doctor::Args),
     /// Look for cameras in the network.
@@ -54,6 +57,7 @@ impl Cli {
             Command::Detect(args) => detect::execute(args),
             Command::Redact(args) => redact::execute(args),
             Command::Models(args) => models::execute(args),
+            Command::Provision(args) => provision::execute(args),
             Command::Doctor(args) => doctor::execute(args),
             Command::Discover(args) => discover::execute(args),
             Command::Camera(args) => camera::execute(args),

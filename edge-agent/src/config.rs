@@ -14,13 +14,16 @@ use serde::Deserialize;
 use settings::Size;
 
 use crate::camera::CameraConfig;
+use crate::identity::Home;
 use crate::secrets::Secrets;
 
 /// The whole file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    #[serde(default)]
     pub agent: AgentSection,
+    #[serde(default)]
     pub hub: HubSection,
     #[serde(default)]
     pub models: ModelsSection,
@@ -33,17 +36,17 @@ pub struct Config {
     pub cameras: Vec<CameraConfig>,
 }
 
-/// Who this box is.
+/// Where this box keeps what. Who it is, its certificate says; what is said here as well must agree.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct AgentSection {
     /// The site it stands at, as the hub knows it.
-    pub site: SiteId,
+    pub site: Option<SiteId>,
     /// Its own id, as the hub knows it.
-    pub id: AgentId,
-    /// The name that people read.
+    pub id: Option<AgentId>,
+    /// The name that people read; by default the one that came with the certificate.
     pub name: Option<String>,
-    /// The folder for what must survive a restart: the spool and the stills on their way.
+    /// The folder for what must survive a restart: identity, spool, stills on their way.
     pub data: PathBuf,
     /// The pipeline of cameras that name none.
     pub pipeline: Option<PathBuf>,
@@ -51,30 +54,26 @@ pub struct AgentSection {
     pub hardware: Option<PathBuf>,
 }
 
-/// The hub it reports to.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HubSection {
-    /// `host:port` of the MQTT broker.
-    pub mqtt: String,
-    /// Base URL for still uploads, for example `http://127.0.0.1:8080`.
-    pub http: String,
-    /// The agent's key, in a file that only its owner can read.
-    pub key_file: PathBuf,
-}
-
-impl HubSection {
-    /// Host and port of the broker.
-    pub fn broker(&self) -> (String, u16) {
-        split_broker(&self.mqtt).expect("checked when the configuration was loaded")
+impl Default for AgentSection {
+    fn default() -> Self {
+        Self { site: None, id: None, name: None, data: DEFAULT_DATA.into(), pipeline: None, hardware: None }
     }
 }
 
-fn split_broker(address: &str) -> Option<(String, u16)> {
-    let (host, port) = address.rsplit_once(':')?;
-    (!host.is_empty() && !host.contains('/')).then_some(())?;
-    Some((host.to_owned(), port.parse().ok()?))
+/// The hub it reports to; may be left out, as `edge-agent provision` writes it down.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HubSection {
+    /// The hub's agents' door, for example `https://hub.example:8443`.
+    pub url: Option<String>,
+    /// `host:port` of its broker.
+    pub mqtt: Option<String>,
 }
+
+/// Where the package puts the settings.
+pub const DEFAULT_FILE: &str = "/etc/signalbox-agent/edge-agent.toml";
+/// Where the box keeps what must survive a restart, unless the settings say otherwise.
+pub const DEFAULT_DATA: &str = "/var/lib/signalbox-agent";
 
 /// Where models are.
 #[derive(Debug, Clone, Deserialize)]
@@ -185,16 +184,29 @@ impl Config {
                 ));
             }
         }
-        if !self.hub.http.starts_with("http://") {
-            return Err(format!("hub.http is `{}`: write it like http://hub.example:8080", self.hub.http));
-        }
-        if split_broker(&self.hub.mqtt).is_none() {
-            return Err(format!("hub.mqtt is `{}`: write it like hub.example:1883", self.hub.mqtt));
-        }
         if !(1..=100).contains(&self.stills.quality) {
             return Err(format!("stills.quality is {}: use 1 to 100", self.stills.quality));
         }
         Ok(())
+    }
+
+    /// Whether what the file says of box and hub is what the certificate says.
+    pub fn agrees_with(&self, home: &Home) -> Result<(), String> {
+        let pairs = [
+            ("agent.site", self.agent.site.as_ref().map(SiteId::as_str), home.site.as_str()),
+            ("agent.id", self.agent.id.as_ref().map(AgentId::as_str), home.agent.as_str()),
+            ("hub.url", self.hub.url.as_deref().map(|u| u.trim_end_matches('/')), home.hub.as_str()),
+            ("hub.mqtt", self.hub.mqtt.as_deref(), home.mqtt.as_str()),
+        ];
+        match pairs
+            .into_iter()
+            .find_map(|(what, said, known)| Some((what, said.filter(|s| *s != known)?, known)))
+        {
+            None => Ok(()),
+            Some((what, said, known)) => Err(format!(
+                "{what} is `{said}`, but this box was provisioned as `{known}`: take the line out, or provision the box again"
+            )),
+        }
     }
 
     /// The pipeline that a camera uses: its own, else the agent's.
@@ -208,7 +220,7 @@ impl Config {
         for camera in &mut self.cameras {
             camera.secrets = Some(secrets.clone());
         }
-        let mut paths = vec![&mut self.agent.data, &mut self.hub.key_file];
+        let mut paths = vec![&mut self.agent.data];
         paths.extend(self.agent.hardware.as_mut());
         paths.extend(self.models.folder.as_mut());
         paths.extend(self.agent.pipeline.as_mut());
@@ -239,9 +251,11 @@ mod tests {
 
     #[test]
     fn the_example_holds_the_defaults_and_its_paths_are_beside_it() {
-        let config = load("box-1.key", "keys/box-1.key").unwrap();
-        assert!(config.hub.key_file.is_absolute() && config.hub.key_file.ends_with("keys/box-1.key"));
-        assert_eq!(config.hub.broker(), ("127.0.0.1".to_owned(), 1883));
+        let config = load("gate.password", "keys/gate.password").unwrap();
+        let password = config.cameras[0].password_file.as_deref().unwrap();
+        assert!(password.is_absolute() && password.ends_with("keys/gate.password"));
+        assert_eq!(config.agent.data, PathBuf::from(DEFAULT_DATA));
+        assert!(config.agent.site.is_none() && config.hub.url.is_none());
         assert!(config.pipeline_of(&config.cameras[0]).ends_with("pipelines/default.toml"));
         let (spool, stills) = (SpoolSection::default(), StillsSection::default());
         assert_eq!((config.spool.cap, config.spool.ballast), (spool.cap, spool.ballast));
@@ -253,12 +267,37 @@ mod tests {
     }
 
     #[test]
+    fn what_the_file_says_of_the_box_must_agree_with_its_certificate() {
+        let home = Home {
+            site: "market".parse().unwrap(),
+            agent: "box-1".parse().unwrap(),
+            name: None,
+            hub: "https://hub.example:8443".into(),
+            mqtt: "hub.example:8883".into(),
+            roots: Vec::new(),
+        };
+        let right = "[agent]\nsite = \"market\"\nid = \"box-1\"\n";
+        let hub = "\n[hub]\nurl = \"https://hub.example:8443/\"\nmqtt = \"hub.example:8883\"\n";
+        for (from, to, wrong) in [
+            ("", "", None),
+            ("market", "square", Some("agent.site is `square`, but this box was provisioned as `market`")),
+            ("box-1", "box-2", Some("agent.id is `box-2`")),
+            ("8443", "8444", Some("hub.url is `https://hub.example:8444`")),
+            ("8883", "1883", Some("hub.mqtt is `hub.example:1883`")),
+        ] {
+            let text = load("[agent]", &format!("{hub}{right}").replace(from, to));
+            let said = text.unwrap().agrees_with(&home).err();
+            match wrong {
+                None => assert_eq!(said, None),
+                Some(wrong) => assert!(said.as_ref().is_some_and(|s| s.contains(wrong)), "{said:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_the_cure() {
         for (from, to, said) in [
-            ("mqtt = ", "mqqt = ", "did you mean `mqtt`?"),
-            ("127.0.0.1:1883", "127.0.0.1", "hub.mqtt is `127.0.0.1`: write it like"),
-            ("127.0.0.1:1883", "127.0.0.1:99999", "write it like"),
-            ("http://127", "ftp://127", "hub.http is `ftp://127.0.0.1:8080`"),
+            ("data = ", "date = ", "did you mean `data`?"),
             ("quality = 80", "quality = 0", "use 1 to 100"),
             ("\"1GiB\"", "\"1GB\"", "write a whole number and a unit"),
             ("rtsp://192", "rtsp://guard:secret@192", "take user and password out of the url"),

@@ -24,7 +24,13 @@ pub enum HubError {
     #[error("{url}: {what}: check the hub, the network between, and the firewall")]
     Unreachable { url: String, what: String },
     #[error("{url}: the hub refused ({code:?}): {message}")]
-    Refused { url: String, code: RefusalCode, message: String },
+    Refused {
+        url: String,
+        code: RefusalCode,
+        message: String,
+        /// What time it is at the hub, seconds since 1970.
+        hub_time: Option<i64>,
+    },
     #[error(
         "{url}: not an answer of a hub of this version: {what}: check that the address is that of the agents' door"
     )]

@@ -14,6 +14,8 @@ mod pass;
 mod recognise;
 mod renewal;
 mod seal;
+#[cfg(test)]
+pub mod testing;
 mod tls;
 
 pub use clock::{HubClock, build_day, http_date, now_seconds};
@@ -23,7 +25,7 @@ pub use key::{Key, KeyError};
 pub use pass::Pass;
 pub use recognise::{HUB_NAME, Recognition, Stranger};
 pub use renewal::{Renewal, Step, Trouble, next_step};
-pub use seal::Sealing;
+pub use seal::{Sealing, is_root};
 pub use tls::first_contact;
 
 use std::path::{Path, PathBuf};

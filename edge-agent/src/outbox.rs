@@ -1,4 +1,4 @@
-//! Uploads stills to the hub by HTTP, newest first; alerts never wait for it.
+//! Uploads stills to the hub by HTTPS, newest first; alerts never wait for it.
 //!
 //! The spool puts `{epoch}-{seq}.jpg` into the folder; an upload that the hub took removes it, one
 //! that it refused for good is reported by an `updated` record before it goes. A still that the hub
@@ -8,13 +8,17 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use protocol::{AgentId, Epoch};
-use settings::Secret;
+use protocol::Epoch;
 use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::hub::Hub;
+use crate::identity::Pass;
 use crate::spool::SpoolHandle;
 
 /// A still that waits.
@@ -49,10 +53,10 @@ pub fn waiting(folder: &Path) -> Vec<Waiting> {
 }
 
 pub struct OutboxConfig {
-    pub agent: AgentId,
-    /// `http://host:port`
-    pub http: String,
-    pub key: Secret,
+    /// What is shown at the hub's door; each upload takes the newest.
+    pub pass: watch::Receiver<Arc<Pass>>,
+    /// Where the HTTPS client works.
+    pub runtime: Handle,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -88,12 +92,7 @@ struct Retry {
 }
 
 fn run(config: &OutboxConfig, spool: &SpoolHandle, cancel: &CancellationToken) {
-    let agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .timeout_global(Some(Duration::from_secs(30)))
-        .build()
-        .new_agent();
+    let mut door = Door { pass: config.pass.clone(), hub: None };
     let mut offline = SECOND;
     let mut retries: HashMap<PathBuf, Retry> = HashMap::new();
     while !cancel.is_cancelled() {
@@ -105,7 +104,7 @@ fn run(config: &OutboxConfig, spool: &SpoolHandle, cancel: &CancellationToken) {
             rest(cancel, LOOK);
             continue;
         };
-        let outcome = upload(&agent, config, &still);
+        let outcome = upload(&mut door, &config.runtime, &still);
         if let Outcome::Offline(reason) = outcome {
             tracing::warn!(reason, "still not uploaded; trying again");
             rest(cancel, offline);
@@ -149,7 +148,27 @@ fn settle(outcome: &Outcome, still: &Waiting, spool: &SpoolHandle) -> bool {
     }
 }
 
-fn upload(agent: &ureq::Agent, config: &OutboxConfig, still: &Waiting) -> Outcome {
+/// The hub's door by the newest pass; the client is made anew only with a new one.
+struct Door {
+    pass: watch::Receiver<Arc<Pass>>,
+    hub: Option<Hub>,
+}
+
+impl Door {
+    fn hub(&mut self) -> Result<Hub, String> {
+        if self.pass.has_changed().unwrap_or(false) {
+            self.hub = None;
+        }
+        if let Some(hub) = &self.hub {
+            return Ok(hub.clone());
+        }
+        let pass = self.pass.borrow_and_update().clone();
+        let hub = Hub::new(&pass.home.hub, &pass.tls).map_err(|e| e.to_string())?;
+        Ok(self.hub.insert(hub).clone())
+    }
+}
+
+fn upload(door: &mut Door, runtime: &Handle, still: &Waiting) -> Outcome {
     let bytes = match fs::read(&still.path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Outcome::Gone,
@@ -158,17 +177,15 @@ fn upload(agent: &ureq::Agent, config: &OutboxConfig, still: &Waiting) -> Outcom
             return Outcome::Later(0);
         }
     };
-    let url = format!("{}/api/v1/stills/{}/{}/{}", config.http, config.agent, still.epoch, still.seq);
-    let sent = agent
-        .put(&url)
-        .header("Authorization", format!("Bearer {}", config.key.expose()))
-        .header("Content-Type", "image/jpeg")
-        // RFC 9530.
-        .header("Repr-Digest", format!("sha-256=:{}:", base64(&Sha256::digest(&bytes))))
-        .send(&bytes[..]);
-    match sent.map(|r| r.status().as_u16()) {
+    let digest = base64(&Sha256::digest(&bytes));
+    let hub = match door.hub() {
+        Ok(hub) => hub,
+        Err(reason) => return Outcome::Offline(reason),
+    };
+    match runtime.block_on(hub.put_still(&still.epoch, still.seq, bytes, &digest)).map(|s| s.as_u16()) {
         Ok(200 | 201) => Outcome::Taken,
-        Ok(status @ (403 | 409 | 413 | 415 | 422)) => Outcome::Refused(status),
+        Ok(status @ (409 | 413 | 415 | 422)) => Outcome::Refused(status),
+        // What is said of the box (401, 403) is no verdict on the still.
         Ok(status) => Outcome::Later(status),
         Err(error) => Outcome::Offline(error.to_string()),
     }

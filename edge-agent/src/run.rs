@@ -8,8 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use protocol::{AgentEvent, CameraId, CameraState, Health};
-use settings::Secret;
+use protocol::{AgentEvent, CameraId, CameraState, Health, Order};
 use tokio::sync::{mpsc as async_mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -23,24 +22,35 @@ use crate::detect::ObjectDetector;
 use crate::drill::Drills;
 use crate::figures::Figures;
 use crate::hardware::Profile;
+use crate::identity::{Folder, Keeper};
 use crate::model::{Engine, EngineConfig, Store};
 use crate::pipeline::Pipeline;
 use crate::redact::{RedactConfig, Redactor};
 use crate::spool::{Spool, SpoolConfig, SpoolHandle};
-use crate::uplink::{Uplink, UplinkConfig};
+use crate::uplink::{Asked, Uplink, UplinkConfig};
 use crate::usage;
 
 /// Frames with findings that may wait for their still to be covered.
 const ALERTS: usize = 2;
+/// Orders of the hub that may wait.
+const ORDERS: usize = 4;
 /// How often figures are sent.
 const HEALTH_EVERY: Duration = Duration::from_secs(10);
 
 /// Runs until `stop` is cancelled.
 pub fn run(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
+    let keeper = Keeper::open(Folder::hold(&config.agent.data)?).context("identity")?;
+    let home = keeper.pass().home.clone();
+    config.agrees_with(&home).map_err(anyhow::Error::msg).context("settings")?;
+    if config.cameras.is_empty() {
+        tracing::warn!(
+            "no camera: the box is online and watches nothing; add one with `edge-agent camera add`"
+        );
+    }
     let parts = Prepared::load(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _entered = runtime.enter();
-    let board = Board::new(config);
+    let board = Board::new(config, home.name.clone());
     let figures = Arc::new(Figures::new(config.cameras.len()));
 
     let (spool, report) = Spool::open(spool_config(config)).context("spool")?;
@@ -53,27 +63,32 @@ pub fn run(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
     }
     let (health, health_inbox) = async_mpsc::channel(4);
     let uplink_stop = CancellationToken::new();
-    let uplink = Uplink::start(
-        uplink_config(config)?,
-        spool.clone(),
-        board.subscribe(),
-        health_inbox,
-        uplink_stop.clone(),
-    );
-    tracing::info!(hub = config.hub.mqtt, "uplink started");
+    let keeper_stop = CancellationToken::new();
+    let keeper = keeper.start(keeper_stop.clone());
+    let (orders, to_do) = async_mpsc::channel(ORDERS);
+    let uplink_config = UplinkConfig {
+        pass: keeper.pass.clone(),
+        nudge: keeper.nudge.clone(),
+        clock: keeper.clock.clone(),
+        orders,
+        desired: watch::Sender::new(None),
+    };
+    let uplink =
+        Uplink::start(uplink_config, spool.clone(), board.subscribe(), health_inbox, uplink_stop.clone());
+    tracing::info!(hub = home.mqtt, site = %home.site, agent = %home.agent, "uplink started");
     let (drills, latest) = (Drills::default(), watch::Sender::new(None));
-    let control = open_control(
-        config,
-        Desk {
-            site: config.agent.site.clone(),
-            agent: config.agent.id.clone(),
-            status: board.subscribe(),
-            link: uplink.state(),
-            health: latest.subscribe(),
-            spool: spool.clone(),
-            drills: drills.clone(),
-        },
-    )?;
+    let desk = Desk {
+        site: home.site.clone(),
+        agent: home.agent.clone(),
+        status: board.subscribe(),
+        link: uplink.state(),
+        health: latest.subscribe(),
+        spool: spool.clone(),
+        drills: drills.clone(),
+    };
+    // Ends with the uplink, which holds the other end.
+    let obeying = tokio::spawn(obey(to_do, desk.clone()));
+    let control = open_control(config, desk)?;
 
     let (alert_sender, alert_inbox) = mpsc::sync_channel(ALERTS);
     let ids: Vec<CameraId> = config.cameras.iter().map(|c| c.id.clone()).collect();
@@ -106,6 +121,9 @@ pub fn run(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
     join(alerts, "alerts");
     uplink_stop.cancel();
     runtime.block_on(uplink.join());
+    let _ = runtime.block_on(obeying);
+    keeper_stop.cancel();
+    runtime.block_on(keeper.join());
     spool.close();
     tracing::info!("stopped");
     Ok(())
@@ -288,6 +306,23 @@ impl Reporter {
     }
 }
 
+/// Carries out what the hub orders, one after the other.
+async fn obey(mut orders: async_mpsc::Receiver<Asked>, desk: Desk) {
+    while let Some(asked) = orders.recv().await {
+        let desk = desk.clone();
+        let done = tokio::task::spawn_blocking(move || match &asked.command.order {
+            Order::TestAlarm { camera } => match desk.test_alarm(camera) {
+                Ok(_) => asked.done(),
+                Err(reason) => asked.refused(reason),
+            },
+            _ => asked.refused("this version does not know the order"),
+        });
+        if done.await.is_err() {
+            tracing::error!("an order of the hub could not be carried out");
+        }
+    }
+}
+
 /// Two agents on one data folder are refused; where no socket can be made, the cameras matter more.
 fn open_control(config: &Config, desk: Desk) -> anyhow::Result<Option<Control>> {
     match Control::start(&config.agent.data, desk) {
@@ -310,18 +345,6 @@ fn spool_config(config: &Config) -> SpoolConfig {
         ballast: config.spool.ballast.0,
         ..SpoolConfig::new(config.agent.data.join("spool"))
     }
-}
-
-fn uplink_config(config: &Config) -> anyhow::Result<UplinkConfig> {
-    let (mqtt_host, mqtt_port) = config.hub.broker();
-    Ok(UplinkConfig {
-        site: config.agent.site.clone(),
-        agent: config.agent.id.clone(),
-        mqtt_host,
-        mqtt_port,
-        http: config.hub.http.trim_end_matches('/').to_owned(),
-        key: Secret::read(&config.hub.key_file)?,
-    })
 }
 
 fn started() -> AgentEvent {

@@ -6,30 +6,37 @@
 
 mod backoff;
 mod link;
+pub mod orders;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{AgentId, Health, SiteId, Status};
-use settings::Secret;
+use protocol::{DesiredConfig, Health, Status};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::identity::{HubClock, Nudge, Pass};
 use crate::outbox::{self, OutboxConfig};
 use crate::spool::SpoolHandle;
+pub use link::{LinkError, probe};
+pub use orders::Asked;
 
+/// What the uplink works with, and where it hands out what is not its own.
 #[derive(Clone)]
 pub struct UplinkConfig {
-    pub site: SiteId,
-    pub agent: AgentId,
-    /// The hub's broker.
-    pub mqtt_host: String,
-    pub mqtt_port: u16,
-    /// `http://host:port` of the hub, for stills.
-    pub http: String,
-    pub key: Secret,
+    /// What is shown at the hub's doors; a new generation means a new connection.
+    pub pass: watch::Receiver<Arc<Pass>>,
+    /// Asks the keeper of the certificate for a look.
+    pub nudge: mpsc::Sender<Nudge>,
+    /// What time it is at the hub.
+    pub clock: Arc<HubClock>,
+    /// Orders that other parts carry out. With the other end dropped, they are answered as unknown.
+    pub orders: mpsc::Sender<Asked>,
+    /// The newest desired configuration that came, as it came.
+    pub desired: watch::Sender<Option<DesiredConfig>>,
 }
 
 /// Whether the broker holds a connection now, and the last reason why not.
@@ -59,8 +66,7 @@ impl Uplink {
         health: mpsc::Receiver<Health>,
         cancel: CancellationToken,
     ) -> UplinkTask {
-        let stills =
-            OutboxConfig { agent: config.agent.clone(), http: config.http.clone(), key: config.key.clone() };
+        let stills = OutboxConfig { pass: config.pass.clone(), runtime: tokio::runtime::Handle::current() };
         let outbox = outbox::start(stills, spool.clone(), cancel.clone())
             .inspect_err(|error| tracing::error!(%error, "no thread for stills"))
             .ok();
@@ -93,13 +99,21 @@ async fn run(
     seen: watch::Sender<LinkState>,
 ) {
     let mut backoff = backoff::Backoff::default();
+    let mut pass = config.pass.clone();
     while !cancel.is_cancelled() {
         let mut course = link::Course::default();
+        pass.mark_unchanged();
         let end = link::hold(&config, &spool, status.clone(), &mut health, &cancel, &seen, &mut course).await;
         tell_link(&spool, false).await;
+        if matches!(end, Ok(link::End::NewPass)) {
+            tracing::info!("connecting anew with the new certificate");
+            continue;
+        }
         let reason = end.err().map(|e| e.to_string());
         if let Some(reason) = &reason {
             tracing::warn!(reason, "no link to the hub; trying again");
+            // The broker's door closes without a word; HTTPS says why.
+            let _ = config.nudge.try_send(Nudge::LinkFailed);
         }
         seen.send_modify(|s| (s.connected, s.reason) = (false, reason));
         let stood = course.connected.map_or(Duration::ZERO, |at| at.elapsed());
@@ -108,6 +122,7 @@ async fn run(
         tokio::select! {
             () = cancel.cancelled() => {}
             () = tokio::time::sleep(backoff.next(stood, course.settled, random)) => {}
+            Ok(()) = pass.changed() => {}
         }
     }
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 
 use super::peers::{Peer, Peers};
 use crate::store::{Store, StoreError};
@@ -26,12 +27,15 @@ pub async fn outdated(peers: &Peers, store: &Store) -> Result<Vec<Peer>, StoreEr
     Ok(connected.into_iter().filter(|peer| valid.get(&peer.serial) != Some(&peer.identity)).collect())
 }
 
-/// Cuts them. Runs until dropped.
-pub async fn run(peers: Peers, store: Store) {
+/// Cuts them, until stopped.
+pub async fn run(peers: Peers, store: Store, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
         match outdated(&peers, &store).await {
             Ok(gone) => {
                 for peer in gone {

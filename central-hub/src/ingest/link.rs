@@ -95,6 +95,7 @@ impl Link {
         let filters = [
             (Channel::Alert, QoS::AtLeastOnce),
             (Channel::Status, QoS::AtLeastOnce),
+            (Channel::Reply, QoS::AtLeastOnce),
             (Channel::Health, QoS::AtMostOnce),
         ];
         let filters = filters.map(|(channel, qos)| Filter::new(channel.filter(), qos));

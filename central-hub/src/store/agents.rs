@@ -103,13 +103,7 @@ impl Store {
     /// was not held already.
     pub async fn hold_agent(&self, agent: &AgentId, why: &str, actor: &str) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let sql = "UPDATE agents SET held_at = ?2, held_why = ?3 WHERE agent = ?1 AND held_at IS NULL";
-        let query = sqlx::query(sql).bind(agent.as_str()).bind(now_ms()).bind(why);
-        if query.execute(&mut *tx).await?.rows_affected() == 0 {
-            return Ok(false);
-        }
-        audit::log(&mut tx, "held", actor, Some(agent.as_str()), why).await?;
-        let change = changes::log_agent(&mut tx, agent.as_str()).await?;
+        let Some(change) = hold(&mut tx, agent, why, actor).await? else { return Ok(false) };
         tx.commit().await?;
         self.announce(change);
         Ok(true)
@@ -128,6 +122,13 @@ impl Store {
         tx.commit().await?;
         self.announce(change);
         Ok(true)
+    }
+
+    /// The name that its token gave it.
+    pub async fn given_name(&self, agent: &AgentId) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT name FROM agents WHERE agent = ?1";
+        let row = sqlx::query_scalar(sql).bind(agent.as_str()).fetch_optional(&self.reader).await?;
+        Ok(row.flatten())
     }
 
     pub async fn list_agents(&self) -> Result<Vec<Listed>, StoreError> {
@@ -188,6 +189,22 @@ impl Store {
             })
             .collect())
     }
+}
+
+/// [`Store::hold_agent`] within somebody's transaction; the change's number, where it was not held already.
+pub(super) async fn hold(
+    db: &mut SqliteConnection,
+    agent: &AgentId,
+    why: &str,
+    actor: &str,
+) -> Result<Option<i64>, StoreError> {
+    let sql = "UPDATE agents SET held_at = ?2, held_why = ?3 WHERE agent = ?1 AND held_at IS NULL";
+    let query = sqlx::query(sql).bind(agent.as_str()).bind(now_ms()).bind(why);
+    if query.execute(&mut *db).await?.rows_affected() == 0 {
+        return Ok(None);
+    }
+    audit::log(db, "held", actor, Some(agent.as_str()), why).await?;
+    Ok(Some(changes::log_agent(db, agent.as_str()).await?))
 }
 
 /// Lets an agent in, anew where it was taken away; the change's number.

@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 
 use hub_core::RangeSet;
 use protocol::alert::ReadRecord;
+use protocol::enrol::Identity;
 use protocol::{
-    Ack, AgentId, BadRecord, Channel, Epoch, Health, Record, RejectReason, Rejected, SiteId, Status, Topic,
+    Ack, AgentId, BadRecord, Channel, Epoch, Health, Record, RejectReason, Rejected, Reply, SiteId, Status,
+    Topic,
 };
 use sqlx::SqliteConnection;
 
-use super::{Store, StoreError, agents, changes};
+use super::{Store, StoreError, agents, audit, changes};
 
 mod body;
 mod content;
@@ -40,6 +42,16 @@ pub enum Content {
     Records(Vec<ReadRecord>),
     Status(Box<Status>),
     Health(Box<Health>),
+    /// The answer to a command. Whoever gave the command waits for it; here it only shows that the box lives.
+    Reply(Box<Reply>),
+    /// A message that names somebody else than its topic: nothing of it is believed.
+    Forged {
+        channel: Channel,
+        why: String,
+        /// Its records as far as they can be read, to tell the sender that they were refused.
+        records: Vec<ReadRecord>,
+        raw: Vec<u8>,
+    },
     /// A message of which not even the shape could be read.
     Unreadable {
         channel: Channel,
@@ -53,6 +65,8 @@ pub enum Content {
 pub struct Committed {
     pub acks: Vec<(Topic, Ack)>,
     pub counts: Counts,
+    /// Who named somebody else, and how.
+    pub forged: Vec<(Identity, String)>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -87,6 +101,7 @@ struct Batch<'a> {
     touched: TouchedEpochs,
     latest: i64,
     letters: bool,
+    forged: Vec<(Identity, String)>,
 }
 
 impl Store {
@@ -100,11 +115,12 @@ impl Store {
             touched: BTreeMap::new(),
             latest: 0,
             letters: false,
+            forged: Vec::new(),
         };
         for arrival in batch {
             work.take(arrival).await?;
         }
-        let Batch { counts, touched, latest, letters, .. } = work;
+        let Batch { counts, touched, latest, letters, forged, .. } = work;
         let mut sets = Vec::new();
         let mut acks = Vec::new();
         for ((site, agent, epoch), touched) in touched {
@@ -122,7 +138,7 @@ impl Store {
         tx.commit().await?;
         cache.committed(sets);
         self.announce(latest);
-        Ok(Committed { acks, counts })
+        Ok(Committed { acks, counts, forged })
     }
 
     fn acknowledgement(&self, epoch: &Epoch, set: &RangeSet, touched: Touched) -> Ack {
@@ -169,6 +185,19 @@ impl Batch<'_> {
             }
             Content::Health(health) => {
                 self.latest = agents::put_health(self.db, agent.as_str(), health, *received_at).await?;
+            }
+            Content::Reply(reply) => {
+                tracing::debug!(%agent, command = reply.id, outcome = ?reply.outcome, "agent replied");
+            }
+            Content::Forged { channel, why, records, raw } => {
+                self.counts.rejected += 1;
+                self.letter(arrival, *channel, None, RejectReason::Forged, why, raw).await?;
+                for record in records {
+                    self.refuse_forged(arrival, record).await?;
+                }
+                let identity = Identity { site: site.clone(), agent: agent.clone() };
+                self.forged
+                    .push((identity, format!("A message on its {} channel: {why}.", channel.as_str())));
             }
             Content::Unreadable { channel, why, raw } => {
                 self.counts.rejected += 1;
@@ -221,6 +250,7 @@ impl Batch<'_> {
             if stored == hash {
                 return Ok(rejected.map_or(Verdict::Duplicate, Verdict::Rejected));
             }
+            self.hold(arrival, &id).await?;
             let raw = raw.to_string();
             let why = "the same id was stored before with other content";
             self.letter(arrival, Channel::Alert, Some(&id), RejectReason::Conflict, why, raw.as_bytes())
@@ -241,12 +271,43 @@ impl Batch<'_> {
         if let Some(id) = id {
             let hash = content::hash(&bad.raw);
             if let Some((stored, _)) = self.claim(arrival, id, &hash, Some(reason)).await? {
-                let known = if stored == hash { reason } else { RejectReason::Conflict };
-                return Ok(Verdict::Rejected(known));
+                if stored == hash {
+                    return Ok(Verdict::Rejected(reason));
+                }
+                self.hold(arrival, id).await?;
+                return Ok(Verdict::Rejected(RejectReason::Conflict));
             }
         }
         self.letter(arrival, Channel::Alert, id, reason, &bad.why, bad.raw.to_string().as_bytes()).await?;
         Ok(Verdict::Rejected(reason))
+    }
+
+    /// A record in a message that is not believed. What is stored under its number stays what it is.
+    async fn refuse_forged(&mut self, arrival: &Arrival, read: &ReadRecord) -> Result<(), StoreError> {
+        let (epoch, seq, raw) = match read {
+            Ok((record, raw)) => (Some(record.epoch.clone()), Some(record.seq), raw),
+            Err(bad) => (bad.epoch.clone(), bad.seq, &bad.raw),
+        };
+        let seq = seq.filter(|s| i64::try_from(*s).is_ok());
+        let Some(id) = epoch.zip(seq) else { return Ok(()) };
+        let taken = self.claim(arrival, &id, &content::hash(raw), Some(RejectReason::Forged)).await?;
+        let (epoch, seq) = id;
+        let touched = self.touched.entry((arrival.site.clone(), arrival.agent.clone(), epoch)).or_default();
+        touched.ranges.push((seq, seq));
+        let reason = taken.map_or(Some(RejectReason::Forged), |(_, rejected)| rejected);
+        touched.rejected.extend(reason.map(|reason| Rejected { seq, reason }));
+        Ok(())
+    }
+
+    /// Two different records under one number: two boxes with one certificate (ADR 6).
+    async fn hold(&mut self, arrival: &Arrival, (epoch, seq): &(Epoch, u64)) -> Result<(), StoreError> {
+        let agent = &arrival.agent;
+        let why = format!("Two different records came under the number {epoch}/{seq}.");
+        if let Some(change) = agents::hold(self.db, agent, &why, audit::HUB).await? {
+            self.latest = self.latest.max(change);
+            tracing::error!(%agent, why, "agent held: release or revoke it");
+        }
+        Ok(())
     }
 
     /// Takes a record's identity; if it is taken already, by what content and whether that was refused.

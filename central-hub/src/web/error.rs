@@ -56,10 +56,10 @@ impl IntoResponse for Refusal {
     }
 }
 
-pub(super) async fn no_such_path() -> Refusal {
+pub(crate) async fn no_such_path() -> Refusal {
     Refusal::not_found("there is nothing at this path of the API")
 }
 
-pub(super) async fn wrong_method() -> Refusal {
+pub(crate) async fn wrong_method() -> Refusal {
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take this method")
 }

@@ -37,7 +37,7 @@ pub(super) async fn open(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     login: Result<Json<Login>, JsonRejection>,
 ) -> Result<Response, Refusal> {
-    let Json(login) = login.map_err(|e| Refusal::bad_request(e.body_text()))?;
+    let Json(login) = login?;
     let user = match login {
         Login { user: Some(user), password: Some(password), token: None } => {
             by_password(&app, peer, user, password).await?
@@ -52,7 +52,8 @@ pub(super) async fn open(
     app.store.open_session(&user, &token).await?;
     tracing::info!(user, peer = %peer.ip(), "logged in");
     let age = SESSION_MS / 1000;
-    let cookie = format!("{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age={age}");
+    let secure = if app.tls { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age={age}{secure}");
     Ok(([(header::SET_COOKIE, cookie)], Json(serde_json::json!({ "user": user }))).into_response())
 }
 
@@ -114,7 +115,8 @@ pub(super) async fn close(State(app): State<App>, headers: HeaderMap) -> Result<
     if let Some(token) = token(&headers) {
         app.store.close_session(token).await?;
     }
-    let cookie = format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");
+    let secure = if app.tls { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0{secure}");
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
 

@@ -12,7 +12,7 @@ use crate::wording::{Language, columns};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The configuration to check.
-    #[arg(long, value_name = "FILE", default_value = "/etc/signalbox/edge-agent.toml")]
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
     config: PathBuf,
     /// Print one JSON object, with every text in both languages.
     #[arg(long)]

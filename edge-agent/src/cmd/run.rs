@@ -10,13 +10,13 @@ use crate::config::Config;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The configuration.
-    #[arg(long, value_name = "FILE", default_value = "/etc/signalbox/edge-agent.toml")]
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
     config: PathBuf,
 }
 
 pub fn execute(args: Args) -> anyhow::Result<()> {
     crate::logging::start();
-    let config = Config::load(&args.config)?;
+    let config = Config::read(&args.config)?;
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     crate::run::run(&config, &stop)

@@ -13,16 +13,16 @@ const DAY: i64 = 86_400;
 
 /// `host:port` of what the box speaks to: the hub's door for agents, and its broker.
 pub(super) fn addresses(patient: &Patient) -> Vec<String> {
-    let home = Folder::look(&patient.config.agent.data).newest().map(|g| g.home);
-    let (http, mqtt) = match home {
-        Ok(home) => (home.hub, home.mqtt),
-        Err(_) => (patient.config.hub.http.clone(), patient.config.hub.mqtt.clone()),
-    };
-    let port = if http.starts_with("https://") { 443 } else { 80 };
-    let host = http.split("://").last().unwrap_or_default().split('/').next().unwrap_or_default();
-    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let host = if has_port { host.to_owned() } else { format!("{host}:{port}") };
-    vec![host, mqtt]
+    let home = Folder::look(&patient.config.agent.data).newest().map(|g| g.home).ok();
+    let hub = &patient.config.hub;
+    let http = home.as_ref().map(|h| h.hub.clone()).or_else(|| hub.url.clone());
+    let mqtt = home.map(|h| h.mqtt).or_else(|| hub.mqtt.clone());
+    let host = http.map(|http| {
+        let host = http.split("://").last().unwrap_or_default().split('/').next().unwrap_or_default();
+        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        if has_port { host.to_owned() } else { format!("{host}:443") }
+    });
+    host.into_iter().chain(mqtt).collect()
 }
 
 pub(super) fn checks(patient: &Patient) -> Vec<Check> {
@@ -31,6 +31,14 @@ pub(super) fn checks(patient: &Patient) -> Vec<Check> {
         Ok(newest) => newest,
         Err(error) => return vec![without(&error)],
     };
+    if let Err(error) = patient.config.agrees_with(&newest.home) {
+        let reason = Text::new("配置文件与证书说的不是同一个盒子或中心", error.to_string());
+        let cure = Text::new(
+            "删去配置文件 [agent] 的 site、id 和 [hub]，以证书为准；或重新登记",
+            "leave site and id out of [agent], and [hub] out, so that the certificate counts; or enrol again",
+        );
+        return vec![CERTIFICATE.broken(reason, cure)];
+    }
     let believed = folder.believed();
     let certificate = certificate(&newest, now_seconds());
     let asked = believed.and_then(|believed| ask(&newest, &believed));

@@ -16,7 +16,10 @@ pub(super) fn io(error: &std::io::Error) -> Text {
         Kind::HostUnreachable | Kind::NetworkUnreachable => "网络不可达",
         Kind::ConnectionReset | Kind::ConnectionAborted | Kind::UnexpectedEof => "连接被对方中断",
         _ => {
-            return Text::new(format!("系统错误（{}）", error.raw_os_error().unwrap_or(0)), error.to_string());
+            return Text::new(
+                format!("系统错误（{}）", error.raw_os_error().unwrap_or(0)),
+                error.to_string(),
+            );
         }
     };
     Text::new(zh, error.to_string())

@@ -36,7 +36,9 @@ pub async fn read<T: DeserializeOwned>(request: RequestBuilder, url: String) -> 
         };
     }
     match serde_json::from_slice::<Refusal>(&body) {
-        Ok(Refusal { error }) => Err(HubError::Refused { url, code: error.code, message: error.message }),
+        Ok(Refusal { error }) => {
+            Err(HubError::Refused { url, code: error.code, message: error.message, hub_time })
+        }
         Err(_) => Err(HubError::Unexpected { url, what: format!("status {status}") }),
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! DATA/identity/            0700, locked by whoever changes it
 //!   lock
+//!   hub.json                home.json of the newest generation, for whoever waits for a first one
 //!   trust.json              authorities, and when the newest certificate of the hub was issued
 //!   0001/  key.pem | key.cred, home.json, certificate.pem, confirmed
 //!   refused-0002/           what the hub or this box could not use, for a look
@@ -15,6 +16,7 @@ mod trust;
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use protocol::enrol::Enrolment;
@@ -26,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use super::file;
 use super::key::{Key, KeyError};
 use super::recognise;
-use super::seal::Sealing;
+use super::seal::{Sealing, is_root};
 pub use trust::Believed;
 
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +86,8 @@ pub struct Generation {
 const CERTIFICATE: &str = "certificate.pem";
 const HOME: &str = "home.json";
 const CONFIRMED: &str = "confirmed";
+/// Its being there starts the service.
+const SIGN: &str = "hub.json";
 /// Generations are written with four digits; a box that renews daily needs 27 years for them.
 const LAST_GENERATION: u32 = 9_999;
 
@@ -208,7 +212,7 @@ impl Folder {
         let folder = self.of(number);
         file::make_private(&folder).map_err(failed("making", &folder))?;
         let key = Key::make()?.to_pem();
-        let (sealing, bytes) = match Sealing::best() {
+        let (sealing, bytes) = match self.best_sealing() {
             Sealing::Chip => match Sealing::Chip.close(&key) {
                 Ok(bytes) => (Sealing::Chip, bytes),
                 Err(error) => {
@@ -222,6 +226,23 @@ impl Folder {
         file::write_whole(&path, &bytes).map_err(failed("writing", &path))?;
         file::sync_folder(&self.path).map_err(failed("syncing", &self.path))?;
         Ok((number, sealing))
+    }
+
+    /// Only root may ask the TPM: where the agent runs as somebody else, it could not open its key again.
+    fn best_sealing(&self) -> Sealing {
+        let owner = self.path.parent().and_then(|data| fs::metadata(data).ok()).map(|m| m.uid());
+        if owner == Some(0) { Sealing::best() } else { Sealing::Plain }
+    }
+
+    /// Gives everything to the owner of the data folder: provisioning runs as root, the agent does not.
+    pub fn hand_over(&self) -> Result<(), IdentityError> {
+        let Some(data) = self.path.parent() else { return Ok(()) };
+        let owner = fs::metadata(data).map_err(failed("reading", data))?;
+        let mine = fs::metadata(&self.path).map_err(failed("reading", &self.path))?;
+        if !is_root() || (owner.uid() == mine.uid() && owner.uid() == 0) {
+            return Ok(());
+        }
+        give(&self.path, owner.uid(), owner.gid())
     }
 
     pub fn sealing_of(&self, number: u32) -> Option<Sealing> {
@@ -273,6 +294,7 @@ impl Folder {
             write(CONFIRMED, b"")?;
         }
         write(CERTIFICATE, answer.certificate.as_bytes())?;
+        file::write_whole(&self.path.join(SIGN), &home).map_err(failed("writing", &self.path))?;
         self.believe(&answer.trust.roots)
     }
 
@@ -314,6 +336,15 @@ impl Folder {
     fn of(&self, number: u32) -> PathBuf {
         self.path.join(format!("{number:04}"))
     }
+}
+
+fn give(path: &Path, user: u32, group: u32) -> Result<(), IdentityError> {
+    std::os::unix::fs::lchown(path, Some(user), Some(group)).map_err(failed("handing over", path))?;
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|m| m.is_dir());
+    for entry in is_folder.then(|| fs::read_dir(path).ok()).flatten().into_iter().flatten().flatten() {
+        give(&entry.path(), user, group)?;
+    }
+    Ok(())
 }
 
 fn sealings() -> impl Iterator<Item = Sealing> {

@@ -33,11 +33,17 @@ impl Trouble {
         }
     }
 
-    /// Whether the hub does not know this certificate as one that counts: the one before may.
+    /// Whether the hub does not take this certificate as one that counts: it may take the one before, if it
+    /// was restored from a backup. (Certificates that are not on its list are `revoked` to it.)
     pub fn is_unknown_certificate(&self) -> bool {
         matches!(
             self.refusal(),
-            Some(RefusalCode::Superseded | RefusalCode::NoCertificate | RefusalCode::Other)
+            Some(
+                RefusalCode::Superseded
+                    | RefusalCode::Revoked
+                    | RefusalCode::NoCertificate
+                    | RefusalCode::Other
+            )
         )
     }
 }

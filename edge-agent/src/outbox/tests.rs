@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use protocol::{Body, Kind, Raised, Record, Severity, Still, TimeSource, Timestamp, Updated};
 
 use super::*;
+use crate::identity::testing::Authority;
 use crate::spool::{Draft, Spool, SpoolConfig};
 
 #[test]
@@ -18,14 +19,20 @@ fn base64_as_rfc_4648_writes_it() {
 }
 
 /// Answers the n-th try of a picture with `answers[first byte][n]`, the last one from then on.
-fn serve(listener: TcpListener, answers: BTreeMap<u8, Vec<u16>>, seen: &Sender<(u8, u16, String)>) {
+fn serve(
+    listener: TcpListener,
+    tls: Arc<rustls::ServerConfig>,
+    answers: BTreeMap<u8, Vec<u16>>,
+    seen: &Sender<(u8, u16, String)>,
+) {
     let mut tries: BTreeMap<u8, usize> = BTreeMap::new();
     for stream in listener.incoming() {
-        let mut stream = BufReader::new(stream.unwrap());
+        let connection = rustls::ServerConnection::new(tls.clone()).unwrap();
+        let mut stream = BufReader::new(rustls::StreamOwned::new(connection, stream.unwrap()));
         let (mut request, mut length) = (String::new(), 0);
         loop {
             let mut line = String::new();
-            if stream.read_line(&mut line).unwrap() <= 2 {
+            if stream.read_line(&mut line).unwrap_or(0) <= 2 {
                 break;
             }
             if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
@@ -41,10 +48,34 @@ fn serve(listener: TcpListener, answers: BTreeMap<u8, Vec<u16>>, seen: &Sender<(
         *n += 1;
         let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         stream.get_mut().write_all(answer.as_bytes()).unwrap();
+        stream.get_mut().conn.send_close_notify();
+        stream.get_mut().flush().unwrap();
         if seen.send((picture, status, request)).is_err() {
             return;
         }
     }
+}
+
+/// A hub that wants the box's certificate.
+fn hub_tls(authority: &Authority) -> Arc<rustls::ServerConfig> {
+    use rustls::pki_types::pem::PemObject;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let (certificate, key) = authority.hub();
+    let mut roots = rustls::RootCertStore::empty();
+    roots
+        .add(rustls::pki_types::CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap())
+        .unwrap();
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        );
+    Arc::new(config.unwrap())
 }
 
 fn alert(picture: u8) -> Draft {
@@ -81,13 +112,18 @@ fn a_still_that_is_not_taken_holds_up_no_other_and_a_refused_one_is_reported() {
     let (spool, _) = Spool::open(SpoolConfig { ballast: 0, ..SpoolConfig::new(dir.path()) }).unwrap();
     let records = spool.append([1, 2, 3, 4].map(alert).to_vec()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let http = format!("http://{}", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
+    let authority = Authority::new();
+    let pass = authority.pass(dir.path(), &format!("https://{address}"), "127.0.0.1:9");
+    let (_passes, pass) = watch::channel(pass);
+    let tls = hub_tls(&authority);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (seen, uploads) = channel();
     // Newest first: 4 never passes, 3 is refused for good, 2 passes the second time.
     let answers = [(1, vec![201]), (2, vec![503, 201]), (3, vec![409]), (4, vec![401])];
-    let server = std::thread::spawn(move || serve(listener, answers.into(), &seen));
+    let server = std::thread::spawn(move || serve(listener, tls, answers.into(), &seen));
     let cancel = CancellationToken::new();
-    let config = OutboxConfig { agent: "box".parse().unwrap(), http: http.clone(), key: Secret::new("k") };
+    let config = OutboxConfig { pass, runtime: runtime.handle().clone() };
     let thread = start(config, spool.clone(), cancel.clone()).unwrap();
     let mut last: BTreeMap<u8, u16> = BTreeMap::new();
     let (mut first, mut tries) = (None, 0);
@@ -100,8 +136,8 @@ fn a_still_that_is_not_taken_holds_up_no_other_and_a_refused_one_is_reported() {
     }
     let (picture, request) = first.unwrap();
     assert_eq!(picture, 4, "the newest goes first");
-    assert!(request.starts_with(&format!("PUT /api/v1/stills/box/{}/4 ", records[0].epoch)), "{request}");
-    assert!(request.to_ascii_lowercase().contains("authorization: bearer k"), "{request}");
+    assert!(request.starts_with(&format!("PUT /agent/v1/stills/{}/4 ", records[0].epoch)), "{request}");
+    assert!(request.contains("repr-digest: sha-256=:"), "{request}");
     // One more round, so that what follows the last answer is done.
     while next(&uploads).0 != 4 {}
     cancel.cancel();
@@ -118,8 +154,7 @@ fn a_still_that_is_not_taken_holds_up_no_other_and_a_refused_one_is_reported() {
     assert_eq!(updates, [Body::Updated(Updated { of_seq: 3, still: Some(none) })]);
     drop(uploads);
     // Lets the server's accept return.
-    let _ = std::net::TcpStream::connect(http.trim_start_matches("http://"))
-        .and_then(|mut s| s.write_all(b"\r\n"));
+    drop(TcpStream::connect(address));
     server.join().unwrap();
     spool.close();
 }

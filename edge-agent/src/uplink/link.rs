@@ -2,14 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::{Ack, AgentState, Channel, Health, MAX_MESSAGE_BYTES, Status, Topic, VERSION};
+use protocol::{
+    Ack, AgentState, Channel, Command, DesiredConfig, Health, MAX_MESSAGE_BYTES, Reply, Status, Topic,
+    VERSION,
+};
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill, Packet, PubAckReason};
+use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill, Packet, PubAckReason, SubscribeReasonCode};
 use rumqttc::v5::{AsyncClient, ClientError, ConnectionError, Event, EventLoop, MqttOptions};
+use rumqttc::{TlsConfiguration, Transport};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::orders::{self, Todo};
 use super::{LinkState, UplinkConfig, tell_link};
+use crate::identity::{Nudge, Pass};
 use crate::spool::{LEAST_MESSAGE, SpoolError, SpoolHandle};
 
 /// Why a connection ended.
@@ -27,6 +33,10 @@ pub enum LinkError {
     Spool(#[from] SpoolError),
     #[error("status or health cannot be written: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("MQTT: the broker does not let the box subscribe to its own topics")]
+    Subscription,
+    #[error("MQTT: no answer of the broker within {} s", PROBE.as_secs())]
+    Silent,
     #[error("an internal task ended early")]
     Task,
 }
@@ -46,6 +56,12 @@ const PACKET_BYTES: usize = 256;
 /// How often the spool is asked for what is late.
 const TICK: Duration = Duration::from_secs(1);
 const GOODBYE: Duration = Duration::from_secs(2);
+/// What a try with a new certificate may take as a whole.
+const PROBE: Duration = Duration::from_secs(15);
+/// Answers to orders that wait for their turn.
+const MOST_REPLIES: usize = 16;
+/// What the hub says to the box.
+const HEARD: [Channel; 3] = [Channel::Ack, Channel::Command, Channel::Config];
 
 /// What a connection came to.
 #[derive(Debug, Default)]
@@ -54,6 +70,14 @@ pub struct Course {
     pub connected: Option<Instant>,
     /// Whether the hub settled anything over it.
     pub settled: bool,
+}
+
+/// Why a connection ended that nothing was wrong with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Cancelled,
+    /// There is a new certificate to connect with.
+    NewPass,
 }
 
 /// What the broker allows.
@@ -74,7 +98,7 @@ impl Terms {
     }
 }
 
-/// Connects and carries until cancelled (`Ok`) or until anything fails.
+/// Connects and carries until cancelled or renewed (`Ok`) or until anything fails.
 pub async fn hold(
     config: &UplinkConfig,
     spool: &SpoolHandle,
@@ -83,20 +107,26 @@ pub async fn hold(
     cancel: &CancellationToken,
     seen: &watch::Sender<LinkState>,
     course: &mut Course,
-) -> Result<(), LinkError> {
-    let topic =
-        |channel| Topic { site: config.site.clone(), agent: config.agent.clone(), channel }.to_string();
-    let (client, mut events) = AsyncClient::new(options(config, topic(Channel::Status)), 2 * MOST_IN_FLIGHT);
+) -> Result<End, LinkError> {
+    let mut passes = config.pass.clone();
+    let pass = passes.borrow_and_update().clone();
+    let topic = |channel| topic_of(&pass, channel);
+    let mut options = options(&pass);
+    options.set_last_will(LastWill::new(topic(Channel::Status), offline(), QoS::AtLeastOnce, true, None));
+    let (client, mut events) = AsyncClient::new(options, 2 * MOST_IN_FLIGHT);
     let connack = tokio::select! {
         connack = connected(&mut events) => connack?,
-        () = cancel.cancelled() => return Ok(()),
+        () = cancel.cancelled() => return Ok(End::Cancelled),
     };
     course.connected = Some(Instant::now());
     let terms = Terms::of(&connack);
     if terms.max_bytes < LEAST_MESSAGE {
         return Err(LinkError::Narrow { bytes: terms.max_bytes });
     }
-    client.try_subscribe(topic(Channel::Ack), QoS::AtLeastOnce)?;
+    for channel in HEARD {
+        client.try_subscribe(topic(channel), QoS::AtLeastOnce)?;
+    }
+    let (replies, mut answers) = mpsc::channel(MOST_REPLIES);
     status.mark_changed();
     tell_link(spool, true).await;
     seen.send_modify(|s| (s.connected, s.reason) = (true, None));
@@ -123,6 +153,8 @@ pub async fn hold(
                 }
                 Event::Incoming(Packet::Publish(publish)) => match channel(&publish.topic) {
                     Some(Channel::Ack) => course.settled |= receive(spool, &publish.payload).await?,
+                    Some(Channel::Command) => obey(config, &publish.payload, &replies),
+                    Some(Channel::Config) => hand_out_config(config, &publish.payload),
                     other => {
                         seen.send_modify(|s| s.ignored += 1);
                         tracing::debug!(channel = ?other, "message from the hub is not known and ignored");
@@ -138,6 +170,18 @@ pub async fn hold(
                 in_flight += 1;
                 client.try_publish(topic(Channel::Status), QoS::AtLeastOnce, true, payload)?;
             }
+            Some(reply) = answers.recv() => {
+                in_flight += 1;
+                client.try_publish(topic(Channel::Reply), QoS::AtLeastOnce, false, serde_json::to_vec(&reply)?)?;
+            }
+            Ok(()) = passes.changed() => {
+                // New authorities alone do not break a connection that stands.
+                if passes.borrow_and_update().generation != pass.generation {
+                    client.try_disconnect()?;
+                    let _ = tokio::time::timeout(GOODBYE, async { while events.poll().await.is_ok() {} }).await;
+                    return Ok(End::NewPass);
+                }
+            }
             Some(figures) = health.recv() => {
                 client.try_publish(topic(Channel::Health), QoS::AtMostOnce, false, serde_json::to_vec(&figures)?)?;
             }
@@ -145,26 +189,88 @@ pub async fn hold(
                 client.try_publish(topic(Channel::Status), QoS::AtLeastOnce, true, offline())?;
                 client.try_disconnect()?;
                 let _ = tokio::time::timeout(GOODBYE, async { while events.poll().await.is_ok() {} }).await;
-                return Ok(());
+                return Ok(End::Cancelled);
             }
         }
     }
 }
 
-/// The transport is chosen here and nowhere else.
-fn options(config: &UplinkConfig, status_topic: String) -> MqttOptions {
-    let mut options = MqttOptions::new(config.agent.as_str(), &config.mqtt_host, config.mqtt_port);
+/// Whether the broker lets this certificate in and to its own topics. Leaves no trace there.
+pub async fn probe(pass: &Pass) -> Result<(), LinkError> {
+    let course = async {
+        let (client, mut events) = AsyncClient::new(options(pass), 8);
+        connected(&mut events).await?;
+        for channel in HEARD {
+            client.try_subscribe(topic_of(pass, channel), QoS::AtLeastOnce)?;
+        }
+        for _ in HEARD {
+            let granted = loop {
+                match events.poll().await.map_err(|e| LinkError::Connection(Box::new(e)))? {
+                    Event::Incoming(Packet::SubAck(answer)) => break answer.return_codes,
+                    _ => continue,
+                }
+            };
+            if !granted.iter().all(|code| matches!(code, SubscribeReasonCode::Success(_))) {
+                return Err(LinkError::Subscription);
+            }
+        }
+        client.try_disconnect()?;
+        let _ = tokio::time::timeout(GOODBYE, async { while events.poll().await.is_ok() {} }).await;
+        Ok(())
+    };
+    tokio::time::timeout(PROBE, course).await.map_err(|_| LinkError::Silent)?
+}
+
+fn topic_of(pass: &Pass, channel: Channel) -> String {
+    Topic { site: pass.site().clone(), agent: pass.agent().clone(), channel }.to_string()
+}
+
+/// The transport is chosen here and nowhere else: TLS, both sides by certificate.
+fn options(pass: &Pass) -> MqttOptions {
+    let (host, port) = pass.broker();
+    let mut options = MqttOptions::new(pass.agent().as_str(), host, port);
     options
-        .set_credentials(config.agent.as_str(), config.key.expose())
+        .set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(pass.tls.clone())))
         .set_keep_alive(KEEP_ALIVE)
         .set_clean_start(true)
         .set_max_packet_size(Some(MAX_INCOMING))
-        .set_outgoing_inflight_upper_limit(MOST_IN_FLIGHT as u16 * 2)
-        .set_last_will(LastWill::new(status_topic, offline(), QoS::AtLeastOnce, true, None));
+        .set_outgoing_inflight_upper_limit(MOST_IN_FLIGHT as u16 * 2);
     let mut network = options.network_options();
     network.set_tcp_nodelay(true);
     options.set_network_options(network);
     options
+}
+
+/// Does what the hub orders, or sees that somebody does.
+fn obey(config: &UplinkConfig, payload: &[u8], replies: &mpsc::Sender<Reply>) {
+    let command = match serde_json::from_slice::<Command>(payload) {
+        Ok(command) => command,
+        Err(error) => return tracing::warn!(%error, "command cannot be read"),
+    };
+    let reply = match orders::decide(command, config.clock.best().saturating_mul(1000)) {
+        Todo::Answer(reply) => Some(reply),
+        Todo::Renew(reply) => {
+            let _ = config.nudge.try_send(Nudge::Ordered);
+            Some(reply)
+        }
+        Todo::HandOut(command) => orders::hand_out(command, &config.orders, replies),
+        Todo::Nothing => {
+            tracing::warn!("an order of the hub came too late and is not carried out");
+            None
+        }
+    };
+    if reply.is_some_and(|reply| replies.try_send(reply).is_err()) {
+        tracing::warn!("too many orders at once; one is not answered");
+    }
+}
+
+fn hand_out_config(config: &UplinkConfig, payload: &[u8]) {
+    match serde_json::from_slice::<DesiredConfig>(payload) {
+        Ok(desired) => {
+            config.desired.send_replace(Some(desired));
+        }
+        Err(error) => tracing::warn!(%error, "desired configuration cannot be read"),
+    }
 }
 
 fn offline() -> Vec<u8> {

@@ -10,15 +10,24 @@ use rumqttc::v5::mqttbytes::v5::Packet;
 use rumqttc::v5::{AsyncClient, Event, MqttOptions};
 
 use super::*;
+use crate::identity::testing::Authority;
 use crate::spool::{Draft, Spool, SpoolConfig};
 
 struct Broker(Child);
 
 impl Broker {
     /// Set-up installs mosquitto; Debian puts it where not everybody's PATH leads.
-    fn start(folder: &std::path::Path, port: u16) -> Self {
+    ///
+    /// Boxes come in at `port` by certificate, the stand-in for the hub at `inside`.
+    fn start(folder: &std::path::Path, port: u16, inside: u16) -> Self {
         let file = folder.join("mosquitto.conf");
-        std::fs::write(&file, format!("listener {port} 127.0.0.1\nallow_anonymous true\n")).unwrap();
+        let here = folder.display();
+        let text = format!(
+            "user root\nper_listener_settings true\nlistener {port} 127.0.0.1\nallow_anonymous true\ncafile {here}/ca.pem\n\
+             certfile {here}/hub.pem\nkeyfile {here}/hub.key\nrequire_certificate true\n\
+             listener {inside} 127.0.0.1\nallow_anonymous true\n"
+        );
+        std::fs::write(&file, text).unwrap();
         let start = |program: &str| {
             Command::new(program).arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
         };
@@ -85,12 +94,22 @@ fn draft(n: u64) -> Draft {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_record_arrives_and_settles_over_a_broker_that_dies() {
     let dir = tempfile::tempdir().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let broker = Broker::start(dir.path(), port);
+    let [port, inside] = [(); 2]
+        .map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap())
+        .map(|free| free.local_addr().unwrap().port());
+    let authority = Authority::new();
+    let (certificate, key) = authority.hub();
+    for (name, pem) in
+        [("ca.pem", authority.pem()), ("hub.pem", certificate.pem()), ("hub.key", key.serialize_pem())]
+    {
+        std::fs::write(dir.path().join(name), pem).unwrap();
+    }
+    let pass = authority.pass(dir.path(), "https://127.0.0.1:9", &format!("127.0.0.1:{port}"));
+    let broker = Broker::start(dir.path(), port, inside);
     let (spool, _) = Spool::open(SpoolConfig { ballast: 0, ..SpoolConfig::new(dir.path()) }).unwrap();
     spool.append((1..=100).map(draft).collect()).unwrap();
     let (stored, arrived) = watch::channel(BTreeSet::new());
-    let hub = tokio::spawn(hub(port, stored));
+    let hub = tokio::spawn(hub(inside, stored));
     let status = Status {
         v: 1,
         state: AgentState::Online,
@@ -103,22 +122,23 @@ async fn every_record_arrives_and_settles_over_a_broker_that_dies() {
     let (_status, status) = watch::channel(status);
     let (_health, health) = mpsc::channel(1);
     let cancel = CancellationToken::new();
-    let config = UplinkConfig {
-        site: "town".parse().unwrap(),
-        agent: "box".parse().unwrap(),
-        mqtt_host: "127.0.0.1".into(),
-        mqtt_port: port,
-        http: "http://127.0.0.1:9".into(),
-        key: Secret::new("k"),
-    };
+    let (passes, pass) = watch::channel(pass);
+    let (nudge, mut nudges) = mpsc::channel(4);
+    let (orders, _) = mpsc::channel(1);
+    let config =
+        UplinkConfig { pass, nudge, clock: Arc::default(), orders, desired: watch::Sender::new(None) };
     let uplink = Uplink::start(config, spool.clone(), status, health, cancel.clone());
     let mut state = uplink.state();
     let bound = Duration::from_secs(40);
     tokio::time::timeout(bound, state.wait_for(|s| s.connected)).await.unwrap().unwrap();
+    // A new certificate: connected anew, and no link was lost.
+    passes.send_replace(authority.pass(dir.path(), "https://127.0.0.1:9", &format!("127.0.0.1:{port}")));
+    probe(&passes.borrow().clone()).await.unwrap();
     drop(broker);
     tokio::time::timeout(bound, state.wait_for(|s| !s.connected)).await.unwrap().unwrap();
+    assert_eq!(nudges.recv().await, Some(Nudge::LinkFailed));
     spool.append((101..=150).map(draft).collect()).unwrap();
-    let _broker = Broker::start(dir.path(), port);
+    let _broker = Broker::start(dir.path(), port, inside);
     let end = Instant::now() + bound;
     while spool.figures().unwrap().open_records > 0 {
         assert!(Instant::now() < end, "{:?}", spool.figures());

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::Config;
 
 const MAIN: &str = "[agent]\nsite = \"s\"\nid = \"box\"\ndata = \"data\"\npipeline = \"p.toml\"\n\
-                    [hub]\nmqtt = \"127.0.0.1:1883\"\nhttp = \"http://127.0.0.1:8080\"\nkey_file = \"k\"\n";
+                    ";
 const GATE: &str = "id = \"gate\"\nurl = \"rtsp://192.0.2.9/1\"\n";
 
 struct Box {

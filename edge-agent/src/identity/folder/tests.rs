@@ -2,55 +2,21 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use protocol::Timestamp;
-use protocol::enrol::Trust;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer, IsCa, KeyPair,
-};
-
 use super::*;
-
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    /// What a hub answers to the waiting key.
-    fn answer(&self, folder: &Folder, number: u32) -> Enrolment {
-        let csr = folder.read_key(number).unwrap().signing_request().unwrap();
-        let certificate =
-            CertificateSigningRequestParams::from_pem(&csr).unwrap().signed_by(&self.0).unwrap();
-        Enrolment {
-            v: 1,
-            site: "market".parse().unwrap(),
-            agent: "box-1".parse().unwrap(),
-            name: Some("市场".into()),
-            certificate: certificate.pem(),
-            not_before: Timestamp::from_unix_ms(0),
-            not_after: Timestamp::from_unix_ms(1),
-            mqtt: ":8883".into(),
-            trust: Trust { v: 1, roots: vec![self.0.pem()], renew: false },
-        }
-    }
-}
+use crate::identity::testing::Authority;
 
 const HUB: &str = "https://hub.example:8443";
 
+const BROKER: &str = ":8883";
+
 fn enrolled(data: &Path, hub: &Authority) -> Folder {
     let folder = Folder::hold(data).unwrap();
-    let (number, _) = folder.make_key().unwrap();
-    folder.keep(number, &hub.answer(&folder, number), HUB, true).unwrap();
+    grow(&folder, hub);
     folder
 }
 
 fn grow(folder: &Folder, hub: &Authority) -> u32 {
-    let (number, _) = folder.make_key().unwrap();
-    folder.keep(number, &hub.answer(folder, number), HUB, true).unwrap();
-    number
+    hub.enrol(folder, HUB, BROKER)
 }
 
 #[test]
@@ -60,13 +26,13 @@ fn an_identity_is_whole_closed_to_others_and_held_by_one() {
     assert!(matches!(folder.usable(), Err(IdentityError::None { .. })));
     let (number, _) = folder.make_key().unwrap();
     assert_eq!((folder.waiting_key(), folder.complete()), (Some(1), vec![]));
-    folder.keep(number, &hub.answer(&folder, number), HUB, true).unwrap();
+    folder.keep(number, &hub.answer(&folder, number, BROKER), HUB, true).unwrap();
     assert!(matches!(Folder::hold(data.path()), Err(IdentityError::Busy { .. })));
 
     let seen = Folder::look(data.path()).newest().unwrap();
     assert_eq!((seen.number, seen.confirmed), (1, true));
-    assert_eq!((seen.home.mqtt.as_str(), seen.home.agent.as_str()), ("hub.example:8883", "box-1"));
-    assert_eq!(folder.believed().unwrap().roots, [hub.0.pem()]);
+    assert_eq!((seen.home.mqtt.as_str(), seen.home.agent.as_str()), ("hub.example:8883", "box"));
+    assert_eq!(folder.believed().unwrap().roots, [hub.pem()]);
     assert_eq!(folder.waiting_key(), None);
     for (path, mode) in [("", 0o700), ("0001", 0o700), ("0001/key.pem", 0o600), ("trust.json", 0o600)] {
         let found = fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
@@ -78,7 +44,7 @@ fn an_identity_is_whole_closed_to_others_and_held_by_one() {
 fn a_certificate_of_another_key_is_never_kept() {
     let (data, hub) = (tempfile::tempdir().unwrap(), Authority::new());
     let folder = enrolled(data.path(), &hub);
-    let answer = hub.answer(&folder, 1);
+    let answer = hub.answer(&folder, 1, BROKER);
     let (number, _) = folder.make_key().unwrap();
     let error = folder.keep(number, &answer, HUB, true).unwrap_err().to_string();
     assert!(error.contains("another key"), "{error}");
@@ -101,7 +67,7 @@ fn a_damaged_generation_is_put_aside_and_the_one_before_counts() {
         let usable: Vec<u32> = folder.usable().unwrap().iter().map(|g| g.number).collect();
         assert_eq!(usable, [1], "{file}");
         assert!(folder.path().join("damaged-0002").exists());
-        assert_eq!(folder.believed().unwrap().roots, [hub.0.pem()], "{file}");
+        assert_eq!(folder.believed().unwrap().roots, [hub.pem()], "{file}");
     }
 }
 
@@ -126,5 +92,5 @@ fn how_new_the_hub_was_seen_never_goes_back() {
     }
     assert_eq!(folder.believed().unwrap().newest_hub_certificate, Some(300));
     assert!(folder.believe(&["no certificate".into()]).is_err());
-    assert_eq!(folder.believed().unwrap().roots, [hub.0.pem()]);
+    assert_eq!(folder.believed().unwrap().roots, [hub.pem()]);
 }

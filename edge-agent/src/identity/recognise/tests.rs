@@ -86,10 +86,10 @@ fn no_clock_shuts_the_newest_certificate_out_and_none_lets_an_old_one_in() {
     let (old, new) = (hub(&ours, 1), hub(&ours, 7));
     let newest = validity(&new).map(|v| v.not_before);
     for local in [0, at(2026, 7), at(2036, 7), at(2016, 1)] {
-        let say = |shown| said(&roots, at(2026, 7), newest, shown, local);
-        assert_eq!(say(&new), Ok(()), "clock at {local}");
-        assert_eq!(say(&hub(&ours, 9)), Ok(()), "a still newer one, clock at {local}");
-        assert_eq!(say(&old), Err(Stranger::OutOfDate), "clock at {local}");
+        let say = |shown: CertificateDer<'static>| said(&roots, at(2026, 7), newest, &shown, local);
+        assert_eq!(say(new.clone()), Ok(()), "clock at {local}");
+        assert_eq!(say(hub(&ours, 9)), Ok(()), "a still newer one, clock at {local}");
+        assert_eq!(say(old.clone()), Err(Stranger::OutOfDate), "clock at {local}");
     }
     // At first contact nothing was seen yet: the clock decides nothing.
     for local in [0, at(2036, 7)] {

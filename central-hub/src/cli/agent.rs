@@ -1,0 +1,89 @@
+//! `agent list`, `agent revoke`, `agent release`: which boxes may come in.
+
+use anyhow::bail;
+use clap::Subcommand;
+use protocol::AgentId;
+
+use super::words::Language;
+use crate::ca::timestamp;
+use crate::clock::now_ms;
+use crate::store::agents::Listed;
+use crate::store::{Store, audit};
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// All agents
+    List,
+    /// Take an agent's certificates and open tokens away; it is cut at once
+    Revoke {
+        #[arg(long)]
+        agent: AgentId,
+    },
+    /// Let an agent connect again that was held because two boxes were seen with its certificate
+    Release {
+        #[arg(long)]
+        agent: AgentId,
+    },
+}
+
+pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
+    let language = Language::of_environment();
+    match command {
+        Command::List => {
+            let head = language.say(
+                ["站点", "盒子", "状态", "证书有效期至", "准入", "名称"],
+                ["SITE", "AGENT", "STATE", "CERTIFICATE UNTIL", "ACCESS", "NAME"],
+            );
+            println!("{}", line(head));
+            for a in store.list_agents().await? {
+                let (until, access) = (until(&a), access(&a, language, now_ms()));
+                let name = a.name.unwrap_or_default();
+                println!("{}", line([&a.site, &a.agent, &a.state, &until, &access, &name]));
+            }
+        }
+        Command::Revoke { agent } => {
+            if !store.revoke_agent(&agent, audit::OPERATOR).await? {
+                bail!("agent {agent} has nothing to take away: see `central-hub agent list`");
+            }
+            println!(
+                "{}",
+                language.say(
+                    format!("盒子 {agent} 的证书和口令已收回。"),
+                    format!("agent {agent} revoked: its certificates and open tokens are worth nothing now"),
+                )
+            );
+        }
+        Command::Release { agent } => {
+            if !store.release_agent(&agent, audit::OPERATOR).await? {
+                bail!("agent {agent} is not held: see `central-hub agent list`");
+            }
+            println!(
+                "{}",
+                language.say(
+                    format!("盒子 {agent} 可以重新连接。"),
+                    format!("agent {agent} released: it may connect again"),
+                )
+            );
+        }
+    }
+    Ok(())
+}
+
+fn line([site, agent, state, until, access, name]: [&str; 6]) -> String {
+    format!("{site:<16} {agent:<24} {state:<8} {until:<24} {access:<10} {name}")
+}
+
+fn until(a: &Listed) -> String {
+    a.valid_until.map_or_else(|| "-".to_owned(), |ms| timestamp(ms).to_string())
+}
+
+fn access(a: &Listed, language: Language, now: i64) -> String {
+    let text = match (a.revoked, &a.held_why, a.valid_until) {
+        (true, _, _) => language.say("已收回", "revoked"),
+        (false, Some(_), _) => language.say("待裁定", "held"),
+        (false, None, None) => language.say("未入网", "none"),
+        (false, None, Some(until)) if until <= now => language.say("已过期", "expired"),
+        (false, None, Some(_)) => language.say("有效", "valid"),
+    };
+    text.to_owned()
+}

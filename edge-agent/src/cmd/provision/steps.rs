@@ -1,0 +1,315 @@
+//! The steps themselves. Each says its own end; its failure says what to do.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::enrol::{Enrolment, RefusalCode};
+use tokio::net::TcpStream;
+
+use super::invitation::Invitation;
+use super::report::{Failure, Report, Stage};
+use crate::config::Config;
+use crate::hub::{Hub, HubError};
+use crate::identity::{
+    Folder, Home, IdentityError, Pass, Recognition, Sealing, Stranger, first_contact, now_seconds,
+};
+use crate::uplink;
+use crate::wording::Text;
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// A clock that is further off than this is worth a word.
+const CLOCK_OFF_SECONDS: i64 = 60;
+
+/// The data folder, alone; `None` if a provisioned agent runs there and nothing is to be changed.
+pub fn take_folder(data: &Path, again: bool, report: &Report) -> Result<Option<Folder>, Failure> {
+    let made = std::fs::create_dir_all(data).map_err(|source| IdentityError::File {
+        doing: "making",
+        path: data.to_owned(),
+        source,
+    });
+    match made.and_then(|()| Folder::hold(data)) {
+        Ok(folder) => {
+            let shown = data.display().to_string();
+            report.ok(Stage::Data, &Text::new(shown.clone(), shown));
+            Ok(Some(folder))
+        }
+        Err(IdentityError::Busy { .. }) if !again && Folder::look(data).newest().is_ok() => {
+            report.say(&Text::new(
+                "本盒已登记，盒子端正在运行，无需改动。",
+                "This box is already provisioned and its agent is running; nothing is changed.",
+            ));
+            Ok(None)
+        }
+        Err(error @ IdentityError::Busy { .. }) => Err(Failure::new(
+            Stage::Data,
+            Text::new("盒子端正在运行", "the agent is running"),
+            error.to_string(),
+            Text::new(
+                "先停止：systemctl stop signalbox-agent，再重试",
+                "stop it first: systemctl stop signalbox-agent; then try again",
+            ),
+        )),
+        Err(error) => Err(Failure::new(
+            Stage::Data,
+            Text::new("数据目录不可写", "the data folder cannot be written"),
+            error.to_string(),
+            Text::new(
+                "以 root 运行，或用 --data 指定可写的目录",
+                "run it as root, or name a folder that can be written by --data",
+            ),
+        )),
+    }
+}
+
+/// A box on its way in.
+pub struct Enrolling<'a> {
+    folder: &'a Folder,
+    invitation: Invitation,
+}
+
+/// The hub as it was recognised.
+pub struct Door {
+    hub: Hub,
+    recognition: Arc<Recognition>,
+}
+
+impl<'a> Enrolling<'a> {
+    pub fn new(folder: &'a Folder, invitation: Invitation) -> Self {
+        Self { folder, invitation }
+    }
+
+    /// The key of a run that stopped is used again: the hub knows it by that.
+    pub fn key(&self, report: &Report) -> Result<u32, Failure> {
+        let waiting = self.folder.waiting_key().filter(|n| self.folder.read_key(*n).is_ok());
+        let (number, made) = match waiting {
+            Some(number) => (number, false),
+            None => (self.folder.make_key().map_err(|e| disk(Stage::Key, &e))?.0, true),
+        };
+        let sealed = self.folder.sealing_of(number) == Some(Sealing::Chip);
+        let kept = if sealed {
+            ("由本机 TPM 加密保存", "kept encrypted by this box's TPM")
+        } else {
+            (
+                "保存在仅属主可读的文件中，未用 TPM",
+                "kept in a file that only its owner can read; no TPM is used",
+            )
+        };
+        let (zh, en) = if made { ("新建", "made") } else { ("沿用上次的", "the one of the last try") };
+        report.ok(Stage::Key, &Text::new(format!("{zh}；{}", kept.0), format!("{en}; {}", kept.1)));
+        Ok(number)
+    }
+
+    /// Name and TCP connection.
+    pub async fn reach(&self, report: &Report) -> Result<(), Failure> {
+        let address = self.invitation.hub.trim_start_matches("https://");
+        let fail = |what: Text, why: String, cure: Text| Failure::new(Stage::Reach, what, why, cure);
+        let found = tokio::net::lookup_host(address).await.map_err(|error| {
+            fail(
+                Text::new("找不到中心的主机名", "the hub's name is not known"),
+                format!("{address}: {error}"),
+                Text::new(
+                    "检查名称和 DNS，或直接使用 IP 地址",
+                    "check the name and the DNS server, or use the IP address",
+                ),
+            )
+        })?;
+        let mut why = format!("{address}: no address");
+        for to in found {
+            match tokio::time::timeout(CONNECT, TcpStream::connect(to)).await {
+                Ok(Ok(_)) => {
+                    report.ok(Stage::Reach, &Text::new(to.to_string(), to.to_string()));
+                    return Ok(());
+                }
+                Ok(Err(error)) => why = format!("{to}: {error}"),
+                Err(_) => why = format!("{to}: no answer within {} s", CONNECT.as_secs()),
+            }
+        }
+        Err(fail(
+            Text::new("连不上中心", "the hub is not reached"),
+            why,
+            Text::new(
+                "检查网线、网络设置、防火墙，以及中心是否在运行并监听该地址",
+                "check the cable, the network settings, the firewall, and that the hub runs and listens there",
+            ),
+        ))
+    }
+
+    /// TLS, by the fingerprint in the token; and a look at the clocks.
+    pub async fn recognise(&self, report: &Report) -> Result<Door, Failure> {
+        let fail = |what: Text, why: String, cure: Text| Failure::new(Stage::Recognise, what, why, cure);
+        let internal = |why: String| {
+            fail(
+                Text::new("无法建立 TLS", "TLS cannot be set up"),
+                why,
+                Text::new("升级程序后重试", "update the program and try again"),
+            )
+        };
+        let (tls, recognition) =
+            first_contact(self.invitation.token.authority).map_err(|e| internal(e.to_string()))?;
+        let hub = Hub::new(&self.invitation.hub, &tls).map_err(|e| internal(e.to_string()))?;
+        // Without a certificate the hub refuses; that it answers at all is what is asked for.
+        let hub_time = match hub.trust().await {
+            Ok(told) => told.hub_time,
+            Err(HubError::Refused { hub_time, .. }) => hub_time,
+            Err(error) => {
+                return Err(match recognition.stranger() {
+                    Some(stranger @ (Stranger::OtherHub | Stranger::OtherAuthority)) => fail(
+                        Text::new("这不是签发令牌的中心", "this is not the hub that made the token"),
+                        stranger.to_string(),
+                        Text::new(
+                            "核对中心地址；若地址无误，请在这个中心重新生成令牌；若仍失败，可能有人冒充中心，请联系管理员",
+                            "check the hub's address; if it is right, make a new token at this very hub; if it fails again, somebody may pose as the hub: tell the administrator",
+                        ),
+                    ),
+                    Some(stranger) => fail(
+                        Text::new("中心的证书不能接受", "the hub's certificate is not acceptable"),
+                        stranger.to_string(),
+                        Text::new("检查中心的日志和证书", "look at the hub's log and its certificate"),
+                    ),
+                    None => fail(
+                        Text::new("对方不像中心", "what answers is not the agents' door of a hub"),
+                        error.to_string(),
+                        Text::new(
+                            "检查端口：盒子用的端口默认是 8443",
+                            "check the port: the agents' door is 8443 by default",
+                        ),
+                    ),
+                });
+            }
+        };
+        report.ok(Stage::Recognise, &Text::new("指纹与令牌一致", "its fingerprint is the token's"));
+        warn_of_clock(hub_time, report);
+        Ok(Door { hub, recognition })
+    }
+
+    pub async fn redeem(&self, door: &Door, key: u32, report: &Report) -> Result<Enrolment, Failure> {
+        let csr = self.folder.read_key(key).and_then(|k| Ok(k.signing_request()?));
+        let csr = csr.map_err(|e| disk(Stage::Certificate, &e))?;
+        let told = door.hub.redeem(self.invitation.token.secret_hex(), csr).await;
+        let answer = told.map_err(|error| refused(&error))?.answer;
+        let until = answer.not_after.to_string();
+        let until = until.get(..10).unwrap_or(&until);
+        report.ok(
+            Stage::Certificate,
+            &Text::new(
+                format!("{}/{}，有效至 {until}", answer.site, answer.agent),
+                format!("{}/{}, until {until}", answer.site, answer.agent),
+            ),
+        );
+        Ok(answer)
+    }
+
+    pub fn write(
+        &self,
+        door: &Door,
+        key: u32,
+        answer: &Enrolment,
+        settings: Option<&Config>,
+        report: &Report,
+    ) -> Result<(), Failure> {
+        let fail = |e: IdentityError| disk(Stage::Write, &e);
+        let before = self.folder.newest().ok().map(|g| g.home.hub);
+        self.folder.keep(key, answer, &self.invitation.hub, true).map_err(fail)?;
+        if before.is_some_and(|hub| hub != self.invitation.hub) {
+            self.folder.forget_hub().map_err(fail)?;
+        }
+        if let Some(issued) = door.recognition.believe_shown() {
+            self.folder.note_hub_certificate(issued).map_err(fail)?;
+        }
+        self.folder.hand_over().map_err(fail)?;
+        let home = self.folder.newest().map_err(fail)?.home;
+        agree(settings, &home, Stage::Write)?;
+        let at = self.folder.path().display().to_string();
+        report.ok(Stage::Write, &Text::new(at.clone(), at));
+        Ok(())
+    }
+}
+
+/// With the certificate that is on disk, as the agent will do it.
+pub async fn broker(folder: &Folder, settings: Option<&Config>, report: &Report) -> Result<Home, Failure> {
+    let newest = folder.newest().map_err(|e| disk(Stage::Broker, &e))?;
+    agree(settings, &newest.home, Stage::Broker)?;
+    let pass = folder.believed().and_then(|believed| Pass::of(&newest, &believed));
+    let pass = pass.map_err(|e| disk(Stage::Broker, &e))?;
+    uplink::probe(&pass).await.map_err(|error| {
+        Failure::new(
+            Stage::Broker,
+            Text::new("用证书连不上消息服务", "the broker is not reached with the certificate"),
+            format!("{}: {error}", newest.home.mqtt),
+            Text::new(
+                "检查防火墙是否放行该端口、中心是否在运行、证书是否被吊销（central-hub agent list），然后再运行一次",
+                "check that the firewall lets this port through, that the hub runs, that the certificate was not revoked (central-hub agent list); then run this again",
+            ),
+        )
+    })?;
+    report.ok(Stage::Broker, &Text::new(newest.home.mqtt.clone(), newest.home.mqtt.clone()));
+    Ok(newest.home)
+}
+
+fn agree(settings: Option<&Config>, home: &Home, stage: Stage) -> Result<(), Failure> {
+    settings.map_or(Ok(()), |s| s.agrees_with(home)).map_err(|why| {
+        Failure::new(
+            stage,
+            Text::new("配置文件与证书不一致", "the settings say something else than the certificate"),
+            why,
+            Text::new("改正配置文件，再运行一次", "mend the settings and run this again"),
+        )
+    })
+}
+
+fn warn_of_clock(hub_time: Option<i64>, report: &Report) {
+    let Some(off) = hub_time.map(|at| now_seconds().saturating_sub(at)) else { return };
+    if off.abs() <= CLOCK_OFF_SECONDS {
+        return;
+    }
+    let (zh, en) = if off > 0 { ("快", "ahead of") } else { ("慢", "behind") };
+    let off = off.unsigned_abs();
+    report.warning(&Text::new(
+        format!("本盒时钟比中心{zh} {off} 秒；告警会带错时间，请启用 NTP：timedatectl set-ntp true"),
+        format!("this box's clock is {off} s {en} the hub's; alerts would carry wrong times: timedatectl set-ntp true"),
+    ));
+}
+
+fn refused(error: &HubError) -> Failure {
+    let (what, cure) = match error.refusal() {
+        Some(RefusalCode::TokenUnknown) => (
+            ("中心没有这个令牌", "the hub knows no such token"),
+            ("在中心重新生成令牌", "make a new token at the hub"),
+        ),
+        Some(RefusalCode::TokenExpired) => (
+            ("令牌已过期", "the token's time is over"),
+            ("在中心重新生成令牌，15 分钟内使用", "make a new token at the hub and use it within 15 minutes"),
+        ),
+        Some(RefusalCode::TokenUsed) => (
+            ("令牌已被另一台盒子使用", "another box has used this token"),
+            (
+                "若不是您本人操作，请立即在中心吊销该盒子（central-hub agent revoke），再生成新令牌",
+                "if that was not you, revoke that box at the hub at once (central-hub agent revoke); then make a new token",
+            ),
+        ),
+        Some(RefusalCode::Busy) => {
+            (("中心正忙", "the hub is busy"), ("一分钟后再试", "try again in a minute"))
+        }
+        _ => (
+            ("没有收到证书", "no certificate was received"),
+            (
+                "检查中心的日志后再试；再试会沿用同一密钥",
+                "look at the hub's log and try again; the same key is used then",
+            ),
+        ),
+    };
+    Failure::new(Stage::Certificate, Text::new(what.0, what.1), error.to_string(), Text::new(cure.0, cure.1))
+}
+
+fn disk(stage: Stage, error: &IdentityError) -> Failure {
+    Failure::new(
+        stage,
+        Text::new("身份文件读写失败", "the identity cannot be read or written"),
+        error.to_string(),
+        Text::new(
+            "检查磁盘空间和目录权限，然后再运行一次",
+            "check free space and the folder's owner, then run this again",
+        ),
+    )
+}
