@@ -14,7 +14,24 @@ pub(super) fn check(patient: &Patient) -> Check {
     if let Some(report) = &patient.report {
         return of_link(&report.link);
     }
-    let folder = Folder::look(&patient.config.agent.data);
+    let look = Folder::look(&patient.config.agent.data);
+    if let Err(error) = look.newest() {
+        return broken("没有可用的证书，无法登录", &error.to_string());
+    }
+    // An agent that is starting holds the folder before it can be asked: two at the broker would be held off
+    // as clones. As long as this one is held, none starts.
+    let folder = match Folder::hold(&patient.config.agent.data) {
+        Ok(folder) => folder,
+        Err(_) => {
+            return SUBJECT.warning(
+                Text::new(
+                    "服务正在启动或当前用户无权查看，没有试登录",
+                    "not tried: the service is starting, or this user may not look",
+                ),
+                Text::new("过半分钟用 sudo 再运行一次", "run this again in half a minute, with sudo"),
+            );
+        }
+    };
     let pass = folder
         .newest()
         .and_then(|newest| Pass::of(&newest, &folder.believed()?))
