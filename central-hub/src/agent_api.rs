@@ -2,6 +2,7 @@
 //!
 //! Who asks, the door says, by the certificate that was shown; nothing in a request names an agent.
 
+mod alerts;
 pub mod caller;
 pub(crate) mod enrol;
 mod stills;
@@ -75,8 +76,9 @@ pub fn router(api: AgentApi) -> Router {
         .route(paths::RENEW, post(enrol::renew))
         .route(paths::CONFIRM, post(enrol::confirm))
         .route(paths::TRUST, get(enrol::trust))
+        .route(&format!("{}/{{epoch}}/{{seq}}", paths::ALERTS), get(alerts::receipt))
         .route_layer(from_fn(in_time))
-        .route(&format!("{}/{{epoch}}/{{seq}}", paths::STILLS), put(stills::receive))
+        .route(&format!("{}/{{epoch}}/{{seq}}", paths::STILLS), put(stills::receive).get(alerts::still))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)

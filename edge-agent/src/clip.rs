@@ -48,7 +48,7 @@ struct Found {
 /// Why a clip can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ClipError {
-    #[error("cannot open clip {}: {source}", path.display())]
+    #[error("cannot open clip {}", path.display())]
     Open {
         path: PathBuf,
         #[source]

@@ -1,5 +1,6 @@
 //! What the command line offers, one file a command.
 
+pub mod acceptance;
 pub mod bench;
 pub mod camera;
 pub mod decode_worker;
@@ -38,6 +39,8 @@ enum Command {
     Provision(provision::Args),
     /// Say what is well and what is not, and how to mend it.
     Doctor(doctor::Args),
+    /// Try every camera to the hub and back, and write the report that is handed over.
+    Acceptance(acceptance::Args),
     /// Look for cameras in the network.
     Discover(discover::Args),
     /// Add, test, list or remove cameras.
@@ -59,6 +62,7 @@ impl Cli {
             Command::Models(args) => models::execute(args),
             Command::Provision(args) => provision::execute(args),
             Command::Doctor(args) => doctor::execute(args),
+            Command::Acceptance(args) => acceptance::execute(args),
             Command::Discover(args) => discover::execute(args),
             Command::Camera(args) => camera::execute(args),
             Command::Bench(args) => bench::execute(args),

@@ -6,7 +6,9 @@ mod answer;
 
 use std::time::Duration;
 
-use protocol::enrol::{CONFIRM, Enrolment, REDEEM, RENEW, Redeem, RefusalCode, Renew, STILLS, TRUST, Trust};
+use protocol::enrol::{
+    ALERTS, CONFIRM, Enrolment, REDEEM, RENEW, Receipt, Redeem, RefusalCode, Renew, STILLS, TRUST, Trust,
+};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use rustls::ClientConfig;
 use serde::Serialize;
@@ -35,6 +37,8 @@ pub enum HubError {
         "{url}: not an answer of a hub of this version: {what}: check that the address is that of the agents' door"
     )]
     Unexpected { url: String, what: String },
+    #[error("{url}: the hub does not have it")]
+    Missing { url: String },
     #[error("the HTTPS client cannot be made: {0}")]
     Client(#[from] reqwest::Error),
 }
@@ -107,6 +111,28 @@ impl Hub {
             .body(jpeg);
         let sent = request.send().await.map_err(|e| answer::unreachable(self.url(&path), &e))?;
         Ok(sent.status())
+    }
+
+    /// What the hub says of an alert of this box; `None`: it does not have it.
+    pub async fn receipt(&self, epoch: &protocol::Epoch, seq: u64) -> Result<Option<Receipt>, HubError> {
+        let path = format!("{ALERTS}/{epoch}/{seq}");
+        match answer::read(self.request(Method::GET, &path), self.url(&path)).await {
+            Ok(told) => Ok(Some(told.answer)),
+            Err(HubError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A still of this box as the hub has it; `None`: it does not.
+    pub async fn still(&self, epoch: &protocol::Epoch, seq: u64) -> Result<Option<Vec<u8>>, HubError> {
+        let path = format!("{STILLS}/{epoch}/{seq}");
+        match answer::bytes(self.request(Method::GET, &path), self.url(&path), protocol::MAX_STILL_BYTES)
+            .await
+        {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(HubError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn post<T: serde::de::DeserializeOwned>(

@@ -18,7 +18,7 @@ mod seal;
 pub mod testing;
 mod tls;
 
-pub use clock::{HubClock, http_date, now_seconds};
+pub use clock::{HubClock, build_day, http_date, now_seconds};
 pub use folder::{Believed, Folder, Generation, Home, IdentityError};
 pub use keeper::{Keeper, KeeperTask, Nudge, Round};
 pub use key::{Key, KeyError};

@@ -3,6 +3,7 @@
 //! camera -> decode -> detect -> track -> rules -> alert -> spool -> uplink, each in a module of its
 //! own; `run` wires them up and `cmd` holds what the command line offers.
 
+pub mod acceptance;
 pub mod alerts;
 pub mod analysis;
 pub mod board;
@@ -15,6 +16,7 @@ pub mod decode;
 pub mod desired;
 pub mod detect;
 pub mod discover;
+pub mod doctor;
 pub mod drill;
 pub mod figures;
 pub mod hardware;

@@ -21,6 +21,9 @@ pub const CONFIRM: &str = "/agent/v1/confirm";
 pub const TRUST: &str = "/agent/v1/trust";
 /// `PUT STILLS/{epoch}/{seq}`, by the present certificate: a covered still.
 pub const STILLS: &str = "/agent/v1/stills";
+/// `GET ALERTS/{epoch}/{seq}`, by the present certificate: [`Receipt`] of an alert of this box. Its still
+/// comes back by `GET STILLS/{epoch}/{seq}`.
+pub const ALERTS: &str = "/agent/v1/alerts";
 
 /// What is written into a certificate: which site and agent it speaks for, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -92,6 +95,20 @@ pub struct Trust {
     /// Shall the box renew its certificate now (its authority is being replaced)?
     #[serde(default)]
     pub renew: bool,
+}
+
+/// hub -> box: an alert is stored, and can be seen on the wall.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    pub v: u32,
+    /// A test alarm.
+    pub test: bool,
+    /// By the hub's clock.
+    pub received_at: Timestamp,
+    /// `pending`, `sent` or `none`.
+    pub still: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub still_reason: Option<String>,
 }
 
 /// Why the hub refused.

@@ -25,10 +25,10 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// The lowest score that counts, 0..1; as the model's card says when not given.
-    #[arg(long)]
+    #[arg(long, value_parser = share)]
     confidence: Option<f32>,
     /// Of two boxes of a label that overlap more, the better stays; as the card says when not given.
-    #[arg(long)]
+    #[arg(long, value_parser = share)]
     nms_iou: Option<f32>,
     /// What the detector gets: the pixels, or planes as a decoder leaves them.
     #[arg(long, value_enum, default_value = "rgb")]
@@ -39,6 +39,11 @@ pub struct Args {
     /// Threads inside one inference.
     #[arg(long, default_value_t = 1)]
     threads: usize,
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    let number: f32 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
+    (0.0..=1.0).contains(&number).then_some(number).ok_or_else(|| format!("{number} is not within 0 to 1"))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, clap::ValueEnum)]

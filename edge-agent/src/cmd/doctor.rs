@@ -1,18 +1,20 @@
-//! `edge-agent doctor`: what is well, what is not, and how to mend it, in Chinese and English.
-
-mod checks;
+//! `edge-agent doctor`: prints what `doctor` found, in Chinese or English, or both as JSON.
 
 use std::io::Write;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use crate::doctor::{self, Check, State};
+use crate::wording::{Language, columns};
 
+/// Say what is well and what is not, and how to mend it.
+///
+/// Ends with 0 when all is well or there are only warnings, and with 2 when something is broken.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The configuration to check.
     #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
     config: PathBuf,
-    /// Print one JSON object instead of a list.
+    /// Print one JSON object, with every text in both languages.
     #[arg(long)]
     json: bool,
     /// The language of the list: zh or en. By default as LANG says, else Chinese.
@@ -20,90 +22,89 @@ pub struct Args {
     lang: Option<Language>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Language {
-    Zh,
-    En,
-}
+/// Something is broken.
+const BROKEN: i32 = 2;
 
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    Ok,
-    Warning,
-    Broken,
-}
-
-/// One text in both languages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Text {
-    pub zh: String,
-    pub en: String,
-}
-
-impl Text {
-    pub fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { zh: zh.into(), en: en.into() }
-    }
-
-    fn of(&self, language: Language) -> &str {
-        match language {
-            Language::Zh => &self.zh,
-            Language::En => &self.en,
-        }
-    }
-}
-
-/// What one check found, why, and the cure.
-#[derive(Debug, Clone, Serialize)]
-pub struct Check {
-    pub name: &'static str,
-    pub title: Text,
-    pub state: State,
-    pub reason: Text,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cure: Option<Text>,
-}
-
-/// Exit code 0 when nothing is broken.
 pub fn execute(args: Args) -> anyhow::Result<()> {
-    let checks = checks::all(&args.config);
+    let checks = doctor::all(&args.config);
     let worst = checks.iter().map(|c| c.state).max().unwrap_or(State::Ok);
     let text = if args.json {
         format!("{}\n", serde_json::json!({ "state": worst, "checks": checks }))
     } else {
-        let language = args.lang.unwrap_or_else(language_of_environment);
-        checks.iter().map(|check| lines(check, language)).collect()
+        list(&checks, args.lang.unwrap_or_else(Language::of_environment))
     };
     // Whoever reads it may stop reading, as `head` does.
     let _ = std::io::stdout().write_all(text.as_bytes());
-    match checks.iter().filter(|c| c.state == State::Broken).count() {
-        0 => Ok(()),
-        broken => anyhow::bail!("{broken} of {} checks are broken", checks.len()),
+    if worst == State::Broken {
+        // A check that never ended may still hold a thread: there is nothing to wait for.
+        std::process::exit(BROKEN);
     }
+    Ok(())
 }
 
-fn lines(check: &Check, language: Language) -> String {
-    let state = match (check.state, language) {
-        (State::Ok, Language::Zh) => "正常",
-        (State::Warning, Language::Zh) => "注意",
-        (State::Broken, Language::Zh) => "故障",
-        (State::Ok, Language::En) => "ok     ",
-        (State::Warning, Language::En) => "warning",
-        (State::Broken, Language::En) => "broken ",
-    };
-    let mut text = format!("{state}  {}: {}\n", check.title.of(language), check.reason.of(language));
-    if let Some(cure) = &check.cure {
-        text += &format!("         -> {}\n", cure.of(language));
+/// One line a check, its cure below; titles are as wide as the widest.
+fn list(checks: &[Check], language: Language) -> String {
+    let widest = checks.iter().map(|c| columns(c.title.of(language))).max().unwrap_or(0);
+    let mut text = String::new();
+    for check in checks {
+        let title = check.title.of(language);
+        let state = word(check.state, language);
+        let pad = |wanted: usize, found: usize| " ".repeat(wanted.saturating_sub(found) + 2);
+        let indent = columns(word(State::Warning, language));
+        text += state;
+        text += &pad(indent, columns(state));
+        text += title;
+        text += &pad(widest, columns(title));
+        text += check.reason.of(language);
+        text.push('\n');
+        if let Some(cure) = &check.cure {
+            text += &format!("{}-> {}\n", " ".repeat(indent + 2), cure.of(language));
+        }
     }
+    let count = |state| checks.iter().filter(|c| c.state == state).count();
+    let (warnings, broken) = (count(State::Warning), count(State::Broken));
+    text += &match language {
+        Language::Zh => format!("共 {} 项：{broken} 项故障，{warnings} 项注意\n", checks.len()),
+        Language::En => format!("{} checks: {broken} broken, {warnings} with a warning\n", checks.len()),
+    };
     text
 }
 
-fn language_of_environment() -> Language {
-    let set = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok());
-    match set {
-        Some(lang) if lang.starts_with("en") => Language::En,
-        _ => Language::Zh,
+fn word(state: State, language: Language) -> &'static str {
+    match state {
+        State::Ok => language.pick("正常", "ok"),
+        State::Warning => language.pick("注意", "warning"),
+        State::Broken => language.pick("故障", "broken"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wording::Text;
+
+    #[test]
+    fn reasons_stand_in_one_column_in_either_language() {
+        let check = |title: Text, state, cure| Check {
+            name: "x",
+            title,
+            state,
+            reason: Text::new("好", "fine"),
+            cure,
+        };
+        let checks = [
+            check(Text::new("时钟", "Clock"), State::Ok, None),
+            check(Text::new("消息服务登录", "Broker login"), State::Broken, Some(Text::new("修", "mend"))),
+        ];
+        let zh = list(&checks, Language::Zh);
+        assert_eq!(
+            zh,
+            "正常  时钟          好\n故障  消息服务登录  好\n      -> 修\n共 2 项：1 项故障，0 项注意\n"
+        );
+        let en = list(&checks, Language::En);
+        assert_eq!(
+            en,
+            "ok       Clock         fine\nbroken   Broker login  fine\n         -> mend\n2 checks: 1 broken, 0 with a warning\n"
+        );
     }
 }

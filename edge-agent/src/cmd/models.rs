@@ -66,6 +66,12 @@ pub fn execute(args: Args) -> anyhow::Result<()> {
     }
     let refused = document.models.iter().filter(|m| m.error.is_some()).count();
     anyhow::ensure!(refused == 0, "{refused} of {} models refused", document.models.len());
+    let missing = document.models.iter().filter(|m| !m.installed).count();
+    anyhow::ensure!(
+        missing == 0,
+        "{missing} of {} models are not installed: run `make setup`, or install the models' package again",
+        document.models.len()
+    );
     anyhow::ensure!(!document.models.is_empty(), "no model cards in {}", document.cards.display());
     Ok(())
 }

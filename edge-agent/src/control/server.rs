@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use protocol::{AgentId, Health, SiteId, Status};
+use protocol::{AgentId, CameraId, Health, SiteId, Status};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::error::TrySendError;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::door::{Door, DoorError};
 use super::{ASK_WITHIN, Answer, MAX_CLIENTS, MAX_REQUEST, Report, Request};
-use crate::drill::Drills;
+use crate::drill::{Drills, Stored};
 use crate::run::Reload;
 use crate::spool::SpoolHandle;
 use crate::uplink::LinkState;
@@ -127,16 +127,7 @@ impl Desk {
     fn answer(&self, request: Request) -> Answer {
         match request {
             Request::Status => self.report(),
-            Request::TestAlarm { camera } => {
-                let cameras = self.status.borrow().cameras.clone().unwrap_or_default();
-                if !cameras.iter().any(|c| c.camera == camera) {
-                    return refused(format!("there is no camera `{camera}` on this box"));
-                }
-                match self.drills.raise(&camera, &self.spool) {
-                    Ok(stored) => Answer::TestAlarm(stored),
-                    Err(error) => refused(error.to_string()),
-                }
-            }
+            Request::TestAlarm { camera } => self.test_alarm(&camera).map_or_else(refused, Answer::TestAlarm),
             Request::Course { epoch, seq } => match self.spool.course(epoch, seq) {
                 Ok(course) => Answer::Course { settled: course.settled, still_waits: course.still_waits },
                 Err(error) => refused(error.to_string()),
@@ -159,6 +150,15 @@ impl Desk {
             Ok(Err(reason)) => refused(reason),
             Err(_) => refused("the agent is stopping"),
         }
+    }
+
+    /// Blocks until the test alarm is stored; else says why not.
+    pub fn test_alarm(&self, camera: &CameraId) -> Result<Stored, String> {
+        let cameras = self.status.borrow().cameras.clone().unwrap_or_default();
+        if !cameras.iter().any(|c| c.camera == *camera) {
+            return Err(format!("there is no camera `{camera}` on this box"));
+        }
+        self.drills.raise(camera, &self.spool).map_err(|error| error.to_string())
     }
 
     fn report(&self) -> Answer {

@@ -19,21 +19,35 @@ pub struct Told<T> {
 }
 
 pub async fn read<T: DeserializeOwned>(request: RequestBuilder, url: String) -> Result<Told<T>, HubError> {
+    let whole = whole(request, &url, MOST_BYTES).await?;
+    match serde_json::from_slice(&whole.answer) {
+        Ok(answer) => Ok(Told { answer, hub_time: whole.hub_time }),
+        Err(error) => Err(HubError::Unexpected { url, what: error.to_string() }),
+    }
+}
+
+/// An answer that is no JSON, of at most so many bytes.
+pub async fn bytes(request: RequestBuilder, url: String, most: usize) -> Result<Vec<u8>, HubError> {
+    Ok(whole(request, &url, most).await?.answer)
+}
+
+async fn whole(request: RequestBuilder, url: &str, most: usize) -> Result<Told<Vec<u8>>, HubError> {
+    let url = url.to_owned();
     let mut response = request.send().await.map_err(|e| unreachable(url.clone(), &e))?;
     let hub_time = date_of(&response);
     let status = response.status();
     let mut body = Vec::new();
     while let Some(part) = response.chunk().await.map_err(|e| unreachable(url.clone(), &e))? {
-        if body.len() + part.len() > MOST_BYTES {
-            return Err(HubError::Unexpected { url, what: format!("more than {MOST_BYTES} bytes") });
+        if body.len() + part.len() > most {
+            return Err(HubError::Unexpected { url, what: format!("more than {most} bytes") });
         }
         body.extend_from_slice(&part);
     }
     if status.is_success() {
-        return match serde_json::from_slice(&body) {
-            Ok(answer) => Ok(Told { answer, hub_time }),
-            Err(error) => Err(HubError::Unexpected { url, what: error.to_string() }),
-        };
+        return Ok(Told { answer: body, hub_time });
+    }
+    if status == reqwest::StatusCode::NOT_FOUND && serde_json::from_slice::<Refusal>(&body).is_ok() {
+        return Err(HubError::Missing { url });
     }
     match serde_json::from_slice::<Refusal>(&body) {
         Ok(Refusal { error }) => {

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Classes 0..=2 are severities (low, medium, high); 3 holds what is settled.
@@ -49,7 +49,7 @@ pub struct Open {
 
 impl Open {
     pub fn create(folder: &Path, id: SegmentId) -> io::Result<Self> {
-        let file = OpenOptions::new().create_new(true).append(true).open(path(folder, id))?;
+        let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(path(folder, id))?;
         sync_folder(&folder.join("segments"))?;
         Ok(Self { id, bytes: 0, file })
     }
@@ -76,7 +76,7 @@ pub fn read(folder: &Path, id: SegmentId, offset: u64, length: usize) -> io::Res
 pub fn store(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let part = folder.join(format!("{name}.part"));
     let stored = (|| {
-        let mut file = File::create(&part)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
         file.write_all(bytes)?;
         file.sync_data()?;
         fs::rename(&part, folder.join(name))?;
@@ -93,5 +93,7 @@ pub fn folder(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|m| !m.is_dir()) {
         fs::rename(path, path.with_extension("aside"))?;
     }
-    fs::create_dir_all(path)
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    // One that an earlier version made.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
 }

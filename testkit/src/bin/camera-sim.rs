@@ -57,7 +57,17 @@ struct CameraConfig {
     max_sessions: u32,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> std::process::ExitCode {
+    match run() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("camera-sim: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let (control_port, specs) = specs(Cli::parse())?;
     let cameras = specs.into_iter().map(Camera::start).collect::<Result<Vec<_>, _>>()?;

@@ -1,0 +1,101 @@
+//! `edge-agent acceptance`: the report that an installer hands over.
+
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::acceptance::{self, Acceptance};
+use crate::wording::{Language, table};
+
+/// Try every camera to the hub and back, and write the report that is handed over.
+///
+/// Raises one alert of each camera that is marked as a test. The agent must be running. Ends with 0 when
+/// everything passed, and with 2 when something did not.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration of the running agent.
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
+    config: PathBuf,
+    /// Where acceptance.html and acceptance.json go.
+    #[arg(long, value_name = "FOLDER", default_value = "acceptance")]
+    out: PathBuf,
+    /// Print the JSON on standard output as well, instead of a list.
+    #[arg(long)]
+    json: bool,
+    /// The language of the list: zh or en. By default as LANG says, else Chinese. The report has both.
+    #[arg(long, value_enum)]
+    lang: Option<Language>,
+}
+
+/// Something did not pass.
+const FAILED: i32 = 2;
+
+pub fn execute(args: Args) -> anyhow::Result<()> {
+    let language = args.lang.unwrap_or_else(Language::of_environment);
+    let acceptance = acceptance::run(&args.config).context(language.pick(
+        "验收不能进行；服务必须正在运行，盒子必须已登记",
+        "no acceptance: the service must run, and the box must be enrolled",
+    ))?;
+    let json = serde_json::to_string(&acceptance)?;
+    let mut folder = std::fs::DirBuilder::new();
+    folder.recursive(true).mode(0o700);
+    folder.create(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    let page = args.out.join("acceptance.html");
+    write(&page, &acceptance::html(&acceptance))?;
+    write(&args.out.join("acceptance.json"), &json)?;
+    let text = if args.json { format!("{json}\n") } else { list(&acceptance, &page, language) };
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    if !acceptance.passed {
+        std::process::exit(FAILED);
+    }
+    Ok(())
+}
+
+/// Pictures of a public place: for the owner's eyes.
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let options = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    options
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn list(acceptance: &Acceptance, page: &Path, language: Language) -> String {
+    let ms = |leg: Option<u64>| leg.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+    let heads = match language {
+        Language::Zh => ["摄像机", "结果", "盒子存下", "中心确认", "中心可见", "图片到达"],
+        Language::En => ["camera", "result", "stored", "acknowledged", "at the hub", "still"],
+    };
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    for camera in &acceptance.cameras {
+        let legs = camera.alarm.as_ref();
+        rows.push(vec![
+            camera.name.clone().unwrap_or_else(|| camera.camera.to_string()),
+            word(camera.passed, language).to_owned(),
+            ms(legs.map(|a| a.stored_ms)),
+            ms(legs.and_then(|a| a.settled_ms)),
+            ms(legs.and_then(|a| a.shown_ms)),
+            ms(legs.and_then(|a| a.still_ms)),
+        ]);
+    }
+    let mut text = table(&rows);
+    for camera in &acceptance.cameras {
+        if let Some(reason) = &camera.reason {
+            text += &format!("{}: {}\n", camera.camera, reason.of(language));
+        }
+    }
+    let broken = acceptance.checks.iter().filter(|c| c.state == crate::doctor::State::Broken);
+    for check in broken {
+        text += &format!("{}: {}\n", check.title.of(language), check.reason.of(language));
+    }
+    let (label, file) = (language.pick("总结果", "result"), language.pick("报告", "report"));
+    text + &format!("{label}: {}\n{file}: {}\n", word(acceptance.passed, language), page.display())
+}
+
+fn word(passed: bool, language: Language) -> &'static str {
+    match passed {
+        true => language.pick("合格", "pass"),
+        false => language.pick("不合格", "fail"),
+    }
+}

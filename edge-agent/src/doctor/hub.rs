@@ -1,0 +1,153 @@
+//! The hub over HTTPS, with the box's certificate: recognised, and what it says of the certificate.
+
+use super::clock;
+use super::{Check, Patient, Subject};
+use crate::hub::{Hub, HubError};
+use crate::identity::{Believed, Folder, Generation, IdentityError, Pass, now_seconds};
+use crate::wording::Text;
+use protocol::enrol::RefusalCode;
+
+pub(super) const SUBJECT: Subject = Subject("hub", "中心", "Hub");
+const CERTIFICATE: Subject = Subject("certificate", "证书", "Certificate");
+const DAY: i64 = 86_400;
+
+/// `host:port` of what the box speaks to: the hub's door for agents, and its broker.
+pub(super) fn addresses(patient: &Patient) -> Vec<String> {
+    let home = Folder::look(&patient.config.agent.data).newest().map(|g| g.home).ok();
+    let hub = &patient.config.hub;
+    let http = home.as_ref().map(|h| h.hub.clone()).or_else(|| hub.url.clone());
+    let mqtt = home.map(|h| h.mqtt).or_else(|| hub.mqtt.clone());
+    let host = http.map(|http| {
+        let host = http.split("://").last().unwrap_or_default().split('/').next().unwrap_or_default();
+        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        if has_port { host.to_owned() } else { format!("{host}:443") }
+    });
+    host.into_iter().chain(mqtt).collect()
+}
+
+pub(super) fn checks(patient: &Patient) -> Vec<Check> {
+    let folder = Folder::look(&patient.config.agent.data);
+    let newest = match folder.newest() {
+        Ok(newest) => newest,
+        Err(error) => return vec![without(&error)],
+    };
+    if let Err(error) = patient.config.agrees_with(&newest.home) {
+        let reason = Text::new("配置文件与证书说的不是同一个盒子或中心", error.to_string());
+        let cure = Text::new(
+            "删去配置文件 [agent] 的 site、id 和 [hub]，以证书为准；或重新登记",
+            "leave site and id out of [agent], and [hub] out, so that the certificate counts; or enrol again",
+        );
+        return vec![CERTIFICATE.broken(reason, cure)];
+    }
+    let believed = folder.believed();
+    let certificate = certificate(&newest, now_seconds());
+    let asked = believed.and_then(|believed| ask(&newest, &believed));
+    match asked {
+        Ok(Ok(hub_time)) => {
+            let address = &newest.home.hub;
+            let recognised = SUBJECT.ok(
+                format!("{address} 是发证的中心，承认本盒子的证书"),
+                format!("{address} is the hub that made the certificate, and accepts it"),
+            );
+            let time = hub_time.map(|hub| clock::against_hub(hub, now_seconds()));
+            [certificate, recognised].into_iter().chain(time).collect()
+        }
+        Ok(Err(error)) => vec![certificate, refused(&newest.home.hub, &error)],
+        Err(error) => vec![without(&error)],
+    }
+}
+
+/// The hub's time, if it said it.
+fn ask(newest: &Generation, believed: &Believed) -> Result<Result<Option<i64>, HubError>, IdentityError> {
+    let pass = Pass::of(newest, believed)?;
+    let failed = |what: String| HubError::Unreachable { url: newest.home.hub.clone(), what };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Ok(Err(failed(error.to_string()))),
+    };
+    let told = Hub::new(&newest.home.hub, &pass.tls).map(|hub| runtime.block_on(hub.trust()));
+    Ok(told.and_then(|told| told).map(|told| told.hub_time))
+}
+
+fn certificate(generation: &Generation, now: i64) -> Check {
+    let home = &generation.home;
+    let until = protocol::Timestamp::from_unix_ms(generation.not_after.saturating_mul(1000));
+    let days = (generation.not_after - now).div_euclid(DAY);
+    let who = format!("{}/{}", home.site, home.agent);
+    let reason = Text::new(
+        format!("{who}，有效至 {until}（还有 {days} 天）"),
+        format!("{who}, valid until {until} ({days} days left)"),
+    );
+    let due = generation.not_before + (generation.not_after - generation.not_before) / 3 * 2;
+    if now > generation.not_after {
+        let cure = Text::new(
+            "启动服务，它会自己续期（过期 90 天内）；仍不行则重新登记：edge-agent provision --again",
+            "start the service: it renews by itself within 90 days; else enrol again: edge-agent provision --again",
+        );
+        return CERTIFICATE.broken(
+            Text::new(format!("{who} 的证书已于 {until} 过期"), format!("{who}: it expired at {until}")),
+            cure,
+        );
+    }
+    if now > due {
+        let cure = Text::new(
+            "保持服务运行并连着中心，它会自己续期",
+            "keep the service running and linked to the hub: it renews by itself",
+        );
+        let reason = Text::new(format!("{}，该续期了", reason.zh), format!("{}: renewal is due", reason.en));
+        return CERTIFICATE.warning(reason, cure);
+    }
+    CERTIFICATE.ok(reason.zh, reason.en)
+}
+
+fn without(error: &IdentityError) -> Check {
+    let (zh, cure) = match error {
+        IdentityError::None { .. } => (
+            "盒子还没有在中心登记，没有证书".to_owned(),
+            Text::new(
+                "在中心生成登记码，然后在盒子上运行：edge-agent provision",
+                "make a token at the hub, then run on the box: edge-agent provision",
+            ),
+        ),
+        IdentityError::File { path, .. } => (
+            format!("不能读取 {}", path.display()),
+            Text::new("用 sudo 再运行一次", "run this again with sudo"),
+        ),
+        _ => (
+            "证书或密钥已损坏".to_owned(),
+            Text::new("重新登记：edge-agent provision --again", "enrol again: edge-agent provision --again"),
+        ),
+    };
+    CERTIFICATE.broken(Text::new(zh, error.to_string()), cure)
+}
+
+fn refused(address: &str, error: &HubError) -> Check {
+    let again = Text::new(
+        "在中心生成新的登记码，再运行：edge-agent provision --again",
+        "make a new token at the hub, then run: edge-agent provision --again",
+    );
+    let (zh, cure) = match error.refusal() {
+        Some(RefusalCode::Revoked) => ("中心已吊销本盒子的证书", again),
+        Some(RefusalCode::Held) => (
+            "中心发现两台盒子在用同一张证书，已暂停后来的一台",
+            Text::new(
+                "请中心值班员核实后运行 central-hub agent release 或 revoke",
+                "let an operator look into it, then `central-hub agent release` or `revoke` there",
+            ),
+        ),
+        Some(RefusalCode::Expired) => ("证书过期太久，中心不再接受续期", again),
+        Some(RefusalCode::Superseded) => ("中心认为这张证书已被更新的取代", again),
+        Some(RefusalCode::NoCertificate) => ("中心没有看到本盒子的证书", again),
+        Some(RefusalCode::Busy) => {
+            ("中心正忙", Text::new("过一分钟再运行一次", "run this again in a minute"))
+        }
+        _ => (
+            "不是发证的中心，或连接不上",
+            Text::new(
+                "核对中心的地址；中心重装过时，需要重新登记：edge-agent provision --again",
+                "check the hub's address; if the hub was installed anew, enrol again: edge-agent provision --again",
+            ),
+        ),
+    };
+    SUBJECT.broken(Text::new(format!("{address}：{zh}"), error.to_string()), cure)
+}

@@ -1,0 +1,51 @@
+//! Errors of other parts in Chinese. Names, paths and numbers stay; English prose does not.
+
+use crate::model::ModelError;
+use crate::wording::Text;
+
+/// An error of the operating system.
+pub(super) fn io(error: &std::io::Error) -> Text {
+    use std::io::ErrorKind as Kind;
+    let zh = match error.kind() {
+        Kind::NotFound => "不存在",
+        Kind::PermissionDenied => "没有权限",
+        Kind::ReadOnlyFilesystem => "文件系统是只读的",
+        Kind::StorageFull | Kind::QuotaExceeded => "没有空间了",
+        Kind::ConnectionRefused => "对方拒绝连接（没有程序在该端口监听）",
+        Kind::TimedOut | Kind::WouldBlock => "超时没有应答",
+        Kind::HostUnreachable | Kind::NetworkUnreachable => "网络不可达",
+        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::UnexpectedEof => "连接被对方中断",
+        _ => {
+            return Text::new(
+                format!("系统错误（{}）", error.raw_os_error().unwrap_or(0)),
+                error.to_string(),
+            );
+        }
+    };
+    Text::new(zh, error.to_string())
+}
+
+/// Why a model cannot be used.
+pub(super) fn model(error: &ModelError) -> Text {
+    let zh = match error {
+        ModelError::Read { path, .. } => format!("不能读取 {}", path.display()),
+        ModelError::Card { path, .. } => format!("模型卡 {} 有误", path.display()),
+        ModelError::Task { model, task } => {
+            format!("模型 {model} 的任务 {task} 不被允许：本产品只发现事件，不识别人")
+        }
+        ModelError::Missing { model, path } => format!("缺少模型 {model}：{}", path.display()),
+        ModelError::Size { model, found, expected } => {
+            format!("模型 {model} 的文件有 {found} 字节，应为 {expected} 字节")
+        }
+        ModelError::Hash { model, .. } => format!("模型 {model} 的文件被改动过：校验值不符"),
+        ModelError::Graph { model, .. } => format!("模型 {model} 的计算图不被允许"),
+        ModelError::Load { model, .. } => format!("运行库不能装入模型 {model}"),
+        ModelError::Shape { model, .. } => format!("模型 {model} 的输入输出与模型卡不符"),
+        ModelError::Golden { model, .. } => format!("模型 {model} 对标准图的答案不对"),
+        ModelError::Run { model, .. } => format!("模型 {model} 运行失败"),
+        ModelError::RuntimeMissing { path } => format!("缺少 ONNX Runtime：{}", path.display()),
+        ModelError::Runtime { path, .. } => format!("不能启动 ONNX Runtime：{}", path.display()),
+        ModelError::Unknown { name, folder, .. } => format!("{} 里没有模型卡 {name}", folder.display()),
+    };
+    Text::new(zh, error.to_string())
+}
