@@ -35,6 +35,9 @@ const HEALTH_EVERY: Duration = Duration::from_secs(10);
 
 /// Runs until `stop` is cancelled.
 pub fn run(config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
+    let data = &config.agent.data;
+    std::fs::create_dir_all(data)
+        .with_context(|| format!("agent.data: cannot make the folder {}: choose another", data.display()))?;
     let parts = Prepared::load(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _entered = runtime.enter();
@@ -132,7 +135,9 @@ impl Prepared {
             watched.push(Watched { view: View::new(pipeline.clone()), detector: *detector });
             analyse_fps.push(pipeline.detector().analyse_fps);
         }
-        let redactor = Redactor::load(&engine, &store.card(&config.models.faces)?, redact_config(config))?;
+        let persons = pipelines.first().map_or_else(Default::default, |(_, p, _)| p.detector().clone()).card;
+        let (faces, persons) = (store.card(&config.models.faces)?, store.card(&persons)?);
+        let redactor = Redactor::load(&engine, &faces, &persons, redact_config(config))?;
         Ok(Self { hardware, detectors, watched, analyse_fps, redactor })
     }
 }
@@ -198,6 +203,12 @@ impl Sink {
             }
             CameraOutput::Discontinuity { .. } => self.mailbox.discontinuity(camera),
             CameraOutput::Damaged { .. } => self.figures.damaged(camera),
+            CameraOutput::DecoderLost { reason, announce } => {
+                self.figures.decoder_restarted(camera);
+                if announce {
+                    self.tell("decoder_restarted", Some(reason));
+                }
+            }
             CameraOutput::State { state, reason } => {
                 self.state(state, Some(reason).filter(|r| !r.is_empty()))
             }
@@ -215,6 +226,10 @@ impl Sink {
         };
         let Some(event) = event else { return };
         self.lost = event != "camera_restored";
+        self.tell(event, reason);
+    }
+
+    fn tell(&self, event: &str, reason: Option<String>) {
         let event = AgentEvent { event: event.to_owned(), camera: Some(self.id.clone()), reason };
         let _ = self.alerts.send(Event::Agent(event));
     }

@@ -159,7 +159,7 @@ fn a_still_of_a_record_that_no_disk_took_cannot_land_on_another() {
     let record = spool.append(vec![raised(Severity::High, Some(vec![1, 2, 3]))]).unwrap().remove(0);
     assert!(record.not_durable && record.epoch != stored.epoch);
     let Body::Raised(alert) = &record.body else { panic!("{record:?}") };
-    assert_eq!(alert.still, Still::None { reason: "no_space".into() });
+    assert_eq!(alert.still, Still::None { reason: "no_disk".into() });
     assert_eq!(std::fs::read_dir(spool.outbox()).unwrap().count(), 0);
     std::fs::rename(&away, &segments).unwrap();
     spool.close();
@@ -167,6 +167,23 @@ fn a_still_of_a_record_that_no_disk_took_cannot_land_on_another() {
     assert_eq!(report.lost_records, 0);
     let next = spool.append(vec![raised(Severity::High, None)]).unwrap().remove(0);
     assert_eq!((next.epoch, next.seq), (stored.epoch, 3), "number 2 may lie on disk in part");
+    spool.close();
+}
+
+#[test]
+fn a_still_that_cannot_be_stored_says_so_and_not_that_the_disk_is_full() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    let still = |jpeg| {
+        let record = spool.append(vec![raised(Severity::High, Some(jpeg))]).unwrap().remove(0);
+        let Body::Raised(Raised { still, .. }) = record.body else { panic!("{record:?}") };
+        assert!(!record.not_durable);
+        still
+    };
+    let none = |reason: &str| Still::None { reason: reason.into() };
+    assert_eq!(still(vec![0; 1 + (32 << 10)]), none("no_space"), "over the cap");
+    std::fs::remove_dir_all(spool.outbox()).unwrap();
+    assert_eq!(still(vec![1, 2, 3]), none("not_stored"));
     spool.close();
 }
 
