@@ -165,9 +165,15 @@ pub enum CameraOutput {
     Discontinuity {
         why: Break,
     },
-    /// A picture was lost to an error in the stream, or the decoder to an accident.
+    /// A picture was lost to an error in the stream.
     Damaged {
         reason: String,
+    },
+    /// The decoder died or hung; a new one goes on at the next key frame. `announce`: the hub is to
+    /// hear of it, at most once a minute.
+    DecoderLost {
+        reason: String,
+        announce: bool,
     },
 }
 

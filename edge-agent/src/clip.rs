@@ -3,6 +3,8 @@
 //! Owns finding the video track in a file (AVI, MP4, MKV, raw H.264). Audio is never touched: its pad is
 //! not even linked. Decoding stays with `decode`.
 
+mod ending;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +36,7 @@ pub struct Clip {
     caps: Option<gst::Caps>,
     /// Read while opening, so that a file that is no clip is refused at once.
     first: Option<Packet>,
+    missing: Option<String>,
 }
 
 /// What the parser said about the tracks.
@@ -54,6 +57,8 @@ pub enum ClipError {
         #[source]
         source: std::io::Error,
     },
+    #[error("{} is no file but a device, a pipe or a socket: give an AVI, MP4, MKV or raw H.264 file", path.display())]
+    NoFile { path: PathBuf },
     #[error("{} is no video: give an AVI, MP4, MKV or raw H.264 file", path.display())]
     NotVideo { path: PathBuf },
     #[error("{} has no video track, only {tracks}", path.display())]
@@ -71,10 +76,14 @@ impl Clip {
     pub fn open(path: &Path, start_at: Timestamp) -> Result<Self, ClipError> {
         let fail = |source| ClipError::Open { path: path.to_owned(), source };
         let meta = std::fs::metadata(path).map_err(fail)?;
-        if !meta.is_file() {
+        if meta.is_dir() {
             return Err(fail(std::io::ErrorKind::IsADirectory.into()));
         }
-        std::fs::File::open(path).map_err(fail)?;
+        if !meta.is_file() {
+            return Err(ClipError::NoFile { path: path.to_owned() });
+        }
+        let mut file = std::fs::File::open(path).map_err(fail)?;
+        let missing = ending::missing(&mut file, meta.len()).map_err(fail)?;
         let source = hardware::make("filesrc")?;
         source.set_property("location", path);
         let parse = hardware::make("parsebin")?;
@@ -85,7 +94,8 @@ impl Clip {
         source.link(&parse).map_err(|_| no_video())?;
         let found = link_first_video(&parse, &sink);
         let (path, first) = (path.to_owned(), None);
-        let mut clip = Self { path, pipeline, sink, found, start_at, stream: None, caps: None, first };
+        let mut clip =
+            Self { path, pipeline, sink, found, start_at, stream: None, caps: None, first, missing };
         // A file that is no video fails here or while reading; the bus knows why.
         let _ = clip.pipeline.set_state(gst::State::Playing);
         clip.first = clip.read()?;
@@ -98,6 +108,11 @@ impl Clip {
     /// How the video track is encoded.
     pub fn stream(&self) -> Option<&Arc<StreamFormat>> {
         self.stream.as_ref()
+    }
+
+    /// Why the file ends before its end, where its container can tell.
+    pub fn missing(&self) -> Option<&str> {
+        self.missing.as_deref()
     }
 
     /// The next packet in the order of decoding; `None` at the end.

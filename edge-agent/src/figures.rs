@@ -12,6 +12,7 @@ struct Counters {
     analysed: AtomicU64,
     replaced: AtomicU64,
     damaged: AtomicU64,
+    restarts: AtomicU64,
     failed: AtomicU64,
     latency_us: AtomicU64,
 }
@@ -30,6 +31,7 @@ pub struct Reading {
     analysed: u64,
     replaced: u64,
     damaged: u64,
+    restarts: u64,
     latency_us: u64,
 }
 
@@ -51,6 +53,11 @@ impl Figures {
 
     pub fn damaged(&self, camera: usize) {
         self.cameras[camera].damaged.fetch_add(1, Relaxed);
+    }
+
+    /// A decoder that died or hung and was replaced; what it held is lost.
+    pub fn decoder_restarted(&self, camera: usize) {
+        self.cameras[camera].restarts.fetch_add(1, Relaxed);
     }
 
     /// A frame whose analysis failed.
@@ -76,6 +83,7 @@ impl Figures {
             analysed: c.analysed.load(Relaxed),
             replaced: c.replaced.load(Relaxed),
             damaged: c.damaged.load(Relaxed),
+            restarts: c.restarts.load(Relaxed),
             latency_us: c.latency_us.load(Relaxed),
         }
     }
@@ -92,6 +100,7 @@ impl Reading {
             analysed_fps: analysed as f64 / seconds,
             replaced_frames: self.replaced - earlier.replaced,
             damaged_frames: self.damaged - earlier.damaged,
+            decoder_restarts: self.restarts - earlier.restarts,
             latency_ms: (self.latency_us - earlier.latency_us) as f64 / 1e3 / analysed.max(1) as f64,
         }
     }
@@ -110,12 +119,13 @@ mod tests {
             figures.decoded(0);
         }
         figures.replaced(0);
+        figures.decoder_restarted(0);
         figures.analysed(0, Duration::from_millis(30));
         figures.analysed(0, Duration::from_millis(50));
         let health = figures.read(0).since(&first, Duration::from_secs(2), "gate".parse().unwrap());
         assert_eq!(health.decoded_fps, 10.0);
         assert_eq!(health.analysed_fps, 1.0);
-        assert_eq!(health.replaced_frames, 1);
+        assert_eq!((health.replaced_frames, health.damaged_frames, health.decoder_restarts), (1, 0, 1));
         assert_eq!(health.latency_ms, 40.0);
     }
 }

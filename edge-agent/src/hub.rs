@@ -17,6 +17,8 @@ pub use answer::Told;
 
 const CONNECT: Duration = Duration::from_secs(5);
 const WHOLE: Duration = Duration::from_secs(15);
+/// Shorter than the hub's own patience with a connection that says nothing.
+const IDLE: Duration = Duration::from_secs(3);
 const STILL: Duration = Duration::from_secs(30);
 
 /// Why the hub's door did not do what was asked.
@@ -72,7 +74,7 @@ impl Hub {
             .timeout(WHOLE)
             // A connection that stays open would outlive the certificate that opened it.
             .pool_max_idle_per_host(1)
-            .pool_idle_timeout(Duration::from_secs(15))
+            .pool_idle_timeout(IDLE)
             .build()?;
         Ok(Self { base: base.trim_end_matches('/').to_owned(), http })
     }

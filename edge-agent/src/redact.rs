@@ -23,11 +23,13 @@
 //! let pixels = picture.pixels;
 //! ```
 
+mod persons;
 mod picture;
 
+pub use persons::PersonFinder;
 pub use picture::{Jpeg, Picture, Redacted};
 
-use edge_core::mask::face_search_region;
+use edge_core::mask::{Looks, face_search_region, looks};
 use edge_core::{Detection, FrameSize, Mask, Rect};
 use protocol::ObjectClass;
 
@@ -58,13 +60,23 @@ pub struct RedactConfig {
     /// At most this many persons, the largest first, are searched again more closely. The heads of
     /// all persons are covered in any case.
     pub crops: usize,
+    /// At most this many places are searched again for persons whom others hide. Persons beyond are
+    /// covered whole.
+    pub looks: usize,
     /// Cover persons whole instead of their heads.
     pub whole_person: bool,
 }
 
 impl Default for RedactConfig {
     fn default() -> Self {
-        Self { face_confidence: 0.2, person_confidence: 0.1, long_side: 640, crops: 8, whole_person: false }
+        Self {
+            face_confidence: 0.2,
+            person_confidence: 0.1,
+            long_side: 640,
+            crops: 8,
+            looks: 12,
+            whole_person: false,
+        }
     }
 }
 
@@ -76,17 +88,24 @@ const CROP_ENLARGEMENT: f32 = 4.0;
 /// Covers faces and heads. Owned by one thread.
 pub struct Redactor {
     faces: FaceDetector,
+    persons: PersonFinder,
     config: RedactConfig,
 }
 
 impl Redactor {
-    /// Proves and loads the face model.
-    pub fn load(engine: &Engine, card: &Card, config: RedactConfig) -> Result<Self, DetectError> {
-        Ok(Self { faces: FaceDetector::load(engine, card, config.face_confidence)?, config })
+    /// Proves and loads the face model and the one that looks for persons more closely.
+    pub fn load(
+        engine: &Engine,
+        faces: &Card,
+        persons: &Card,
+        config: RedactConfig,
+    ) -> Result<Self, DetectError> {
+        let faces = FaceDetector::load(engine, faces, config.face_confidence)?;
+        Ok(Self { faces, persons: PersonFinder::load(engine, persons)?, config })
     }
 
     /// Covers the faces found in the picture and in crops of its persons, and the head of every
-    /// person. `persons` are an object detector's, in the picture's pixels; pass all of .1 and more
+    /// person, those found at a closer look included. `persons` are an object detector's, in the picture's pixels; pass all of .1 and more
     /// (other classes and lower scores are left out here).
     pub fn cover(&mut self, picture: Picture, persons: &[Detection]) -> Result<Redacted, RedactError> {
         let (size, config) = (picture.size(), &self.config);
@@ -95,11 +114,15 @@ impl Redactor {
             .filter(|p| p.class == ObjectClass::Human && p.confidence >= config.person_confidence)
             .filter_map(|p| p.bbox.clipped(size))
             .collect();
+        let whole = |person: &Rect| Mask::over(person, size, edge_core::MaskSource::Head);
         let head = |person: &Rect| match config.whole_person {
-            true => Mask::over(person, size, edge_core::MaskSource::Head),
+            true => whole(person),
             false => Mask::over_head(person, size),
         };
-        let heads: Vec<Mask> = persons.iter().filter_map(head).collect();
+        let Looks { areas, unseen } = looks(&persons, size, config.looks);
+        let closer = self.persons.find(&picture, &areas)?;
+        let mut heads: Vec<Mask> = persons.iter().chain(&closer).filter_map(head).collect();
+        heads.extend(unseen.iter().filter_map(whole));
         let mut masks = self.faces(&picture, persons)?;
         masks.extend(heads);
         Ok(picture.covered(masks))

@@ -51,6 +51,9 @@ pub fn run(
     (reload, reloads): (mpsc::Sender<Reload>, mpsc::Receiver<Reload>),
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
+    let data = &config.agent.data;
+    std::fs::create_dir_all(data)
+        .with_context(|| format!("agent.data: cannot make the folder {}: choose another", data.display()))?;
     let identity = identity::Keeper::open(identity::Folder::hold(&config.agent.data)?).context("identity")?;
     let home = identity.pass().home.clone();
     config.agrees_with(&home).map_err(anyhow::Error::msg).context("settings")?;

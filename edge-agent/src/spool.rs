@@ -9,6 +9,7 @@
 mod disk;
 mod frame;
 mod index;
+mod lock;
 mod owner;
 #[cfg(test)]
 mod tests;
@@ -68,6 +69,8 @@ pub enum SpoolError {
     TooLarge { bytes: usize },
     #[error("spool: cannot write a record: {0}")]
     Disk(#[source] std::io::Error),
+    #[error("another agent is running on {}: stop it, or choose another folder", folder.display())]
+    InUse { folder: PathBuf },
     #[error("spool: it was closed")]
     Closed,
     #[error("spool: cannot write a record as JSON: {0}")]
@@ -133,20 +136,30 @@ const QUEUE: usize = 256;
 pub struct Spool;
 
 impl Spool {
-    /// Starts the owner. Only a config that makes no sense is refused.
+    /// Starts the owner. Only a config that makes no sense is refused, and a folder that another agent uses.
     pub fn open(config: SpoolConfig) -> Result<(SpoolHandle, OpenReport), SpoolError> {
         if config.segment < 4096 || config.cap < 4 * config.segment {
             return Err(SpoolError::Config("`cap` must hold at least four segments of 4 KiB or more"));
         }
+        let lock = lock::take(&config.folder)?;
         let (requests, inbox) = sync_channel(QUEUE);
         let (changed, changes) = watch::channel(0);
         let (opened, report) = sync_channel(1);
         let outbox = config.folder.join("outbox");
         let thread = std::thread::Builder::new()
             .name("spool".into())
-            .spawn(move || owner::Owner::open(config, changed, &opened).run(&inbox))
+            .spawn(move || {
+                let _locked = lock;
+                match owner::Owner::open(config, changed) {
+                    Ok((owner, report)) => {
+                        let _ = opened.send(Ok(report));
+                        owner.run(&inbox);
+                    }
+                    Err(error) => drop(opened.send(Err(error))),
+                }
+            })
             .map_err(|_| SpoolError::Config("no thread could be started"))?;
-        let report = report.recv().map_err(|_| SpoolError::Closed)?;
+        let report = report.recv().map_err(|_| SpoolError::Closed)??;
         let thread = std::sync::Arc::new(std::sync::Mutex::new(Some(thread)));
         Ok((SpoolHandle { requests, changes, outbox, thread }, report))
     }

@@ -1,6 +1,10 @@
 //! What is covered in a still: the geometry of masks, pure. Finding faces and filling pixels is the
 //! agent's.
 
+mod looks;
+
+pub use looks::{Looks, looks};
+
 use crate::geometry::{FrameSize, Rect};
 
 /// How much a face's box grows, half of it on each side.

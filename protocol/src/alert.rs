@@ -97,7 +97,7 @@ pub struct Gap {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentEvent {
     /// `started`, `camera_lost`, `camera_restored`, `credentials_refused`, `provider_fell_back`,
-    /// `clock_stepped`, `storage_failed`, `redaction_failed`, `spool_rebuilt`, ...
+    /// `clock_stepped`, `storage_failed`, `redaction_failed`, `spool_rebuilt`, `decoder_restarted`, ...
     pub event: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub camera: Option<CameraId>,
@@ -206,7 +206,8 @@ pub enum Still {
     Pending,
     /// The hub has it.
     Sent,
-    /// There is none, and why: `redaction_failed`, `given_up`, `no_space`, `not_wanted`.
+    /// There is none, and why: `redaction_failed`, `given_up`, `no_space`, `no_disk`, `too_large`,
+    /// `not_stored`, `not_wanted`.
     None { reason: String },
 }
 

@@ -32,6 +32,9 @@ pub struct CameraHealth {
     pub replaced_frames: u64,
     /// Pictures the decoder could not decode, since the last message.
     pub damaged_frames: u64,
+    /// Decoders that died or hung and were replaced, since the last message.
+    #[serde(default)]
+    pub decoder_restarts: u64,
     /// From a frame's arrival to the end of its analysis, mean since the last message.
     pub latency_ms: f64,
 }

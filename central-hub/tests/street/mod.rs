@@ -55,7 +55,7 @@ impl Hub {
         let stop = CancellationToken::new();
         let link = Link { broker: broker.for_hub(), arrivals: to_writer, acks, hearing };
         let tasks = vec![
-            tokio::spawn(writer::run(store.clone(), arrivals, to_link, backlog)),
+            tokio::spawn(writer::run(store.clone(), arrivals, to_link, backlog, mpsc::channel(1).1)),
             tokio::spawn(link.run(stop.clone())),
             tokio::spawn(central_hub::door::watch::run(peers.clone(), store.clone(), stop.clone())),
         ];

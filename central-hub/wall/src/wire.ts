@@ -68,6 +68,7 @@ export interface CameraHealth {
   analysed_fps: number
   replaced_frames: number
   damaged_frames: number
+  decoder_restarts?: number
   latency_ms: number
 }
 

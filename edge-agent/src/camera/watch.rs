@@ -10,10 +10,12 @@ use super::permit::Permit;
 use super::source::{Ended, Source};
 use super::timeline::{Break, Timeline};
 use super::{CameraConfig, CameraOutput, Credentials, Patience, Stop};
-use crate::decode::{Decoder, Frame, Packet};
+use crate::decode::{DecodeError, Decoder, Frame, Packet};
 
 /// How soon the thread notices the wish to end.
 const TICK: Duration = Duration::from_millis(50);
+/// How often the hub hears that this camera's decoder was lost.
+const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);
 /// Refused passwords before the long pause.
 const REFUSALS: u32 = 3;
 
@@ -28,6 +30,7 @@ pub(super) struct Watch {
     timeline: Timeline,
     last_frame: Option<(Instant, (u32, u32))>,
     number: u64,
+    announced: Option<Instant>,
 }
 
 impl Watch {
@@ -40,8 +43,20 @@ impl Watch {
         sink: Box<dyn FnMut(CameraOutput) + Send>,
     ) -> Self {
         let timeline = Timeline::default();
-        let (state, last_frame, number) = (None, None, 0);
-        Self { config, credentials, decoder, patience, stop, sink, state, timeline, last_frame, number }
+        let (state, last_frame, number, announced) = (None, None, 0, None);
+        Self {
+            config,
+            credentials,
+            decoder,
+            patience,
+            stop,
+            sink,
+            state,
+            timeline,
+            last_frame,
+            number,
+            announced,
+        }
     }
 
     pub fn run(mut self) {
@@ -148,12 +163,25 @@ impl Watch {
         }
         match outcome {
             Err(e) if e.is_final() => Err(Ended { state: CameraState::Unsupported, reason: e.to_string() }),
+            Err(e @ DecodeError::Lost { .. }) => {
+                self.decoder_lost(e.to_string(), Instant::now());
+                Ok(())
+            }
             Err(e) => {
                 (self.sink)(CameraOutput::Damaged { reason: e.to_string() });
                 Ok(())
             }
             Ok(()) => Ok(()),
         }
+    }
+
+    fn decoder_lost(&mut self, reason: String, now: Instant) {
+        tracing::warn!(camera = %self.config.id, reason, "decoder lost; a new one goes on at the next key frame");
+        let announce = self.announced.is_none_or(|at| now.duration_since(at) >= ANNOUNCE_EVERY);
+        if announce {
+            self.announced = Some(now);
+        }
+        (self.sink)(CameraOutput::DecoderLost { reason, announce });
     }
 
     fn deliver(&mut self, mut frame: Frame) {
@@ -191,4 +219,35 @@ impl Watch {
 /// Uniform in 0..1; without randomness, the middle.
 fn random() -> f64 {
     getrandom::u32().map_or(0.5, |n| f64::from(n) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::decode::{self, Purpose};
+    use crate::hardware::Profile;
+
+    #[test]
+    fn every_lost_decoder_is_told_and_the_hub_hears_of_one_a_minute() {
+        let config: CameraConfig = toml::from_str("id = \"gate\"\nurl = \"rtsp://127.0.0.1/live\"").unwrap();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let told = heard.clone();
+        let sink = Box::new(move |output| {
+            if let CameraOutput::DecoderLost { reason, announce } = output {
+                told.lock().unwrap().push((reason, announce));
+            }
+        });
+        let decoder = decode::open(&Profile::builtin().unwrap(), Purpose::Live);
+        let mut watch =
+            Watch::new(config, None, decoder, Patience::default(), Arc::new(Stop::default()), sink);
+        let begun = Instant::now();
+        for after in [0, 10, 59, 61, 62] {
+            watch.decoder_lost(format!("at {after}"), begun + Duration::from_secs(after));
+        }
+        let announced: Vec<bool> = heard.lock().unwrap().iter().map(|(_, announce)| *announce).collect();
+        assert_eq!(announced, [true, false, false, true, false]);
+        assert_eq!(heard.lock().unwrap()[2].0, "at 59");
+    }
 }

@@ -72,7 +72,7 @@ pub fn execute(args: Args) -> anyhow::Result<()> {
     persons.confidence = config.person_confidence;
     persons.classes = vec![protocol::ObjectClass::Human];
     let mut detector = ObjectDetector::load(&engine, &objects, persons)?;
-    let mut redactor = Redactor::load(&engine, &store.card(&args.faces)?, config)?;
+    let mut redactor = Redactor::load(&engine, &store.card(&args.faces)?, &objects, config)?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
 
     let (mut document, mut unread) = (Document::default(), 0);

@@ -10,7 +10,7 @@ use edge_core::{Detection, Phase, Step};
 use protocol::Timestamp;
 
 use crate::analysis::View;
-use crate::clip::Clip;
+use crate::clip::{Clip, ClipError};
 use crate::decode::{self, Decoder, Frame, Purpose};
 use crate::detect::ObjectDetector;
 use crate::hardware::Profile;
@@ -23,9 +23,27 @@ use output::{Events, Stage, Stats, Tracks};
 /// The card of the model that finds faces to cover.
 const FACES: &str = "centerface";
 
+/// The clip was read up to where it is cut off or damaged; what was written is of that part.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is not complete: {why}; what was written is of {analysed} pictures", clip.display())]
+pub struct Incomplete {
+    clip: PathBuf,
+    why: String,
+    analysed: u64,
+}
+
+impl Incomplete {
+    /// What the program ends with.
+    pub const EXIT_CODE: u8 = 3;
+}
+
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit code: 0 when the whole clip was read; 3 when it is cut off or damaged (what was \
+read is written, and --stats says \"complete\": false and why); 1 for any other failure."
+)]
 pub struct Args {
-    /// The clip: AVI, MP4 or Matroska.
+    /// The clip: AVI, MP4, Matroska or raw H.264.
     clip: PathBuf,
     /// The pipeline: detector, tracker, rules.
     #[arg(long, value_name = "FILE")]
@@ -83,6 +101,8 @@ struct Replay {
     events: Events,
     annotation: Option<Annotation>,
     stats: Stats,
+    /// Why not all of the clip is in the results; the first reason.
+    incomplete: Option<String>,
 }
 
 impl Replay {
@@ -97,11 +117,16 @@ impl Replay {
         let detector = pipeline.open_detector(&engine, &store)?;
         let redactor = match (args.stills, &args.annotate) {
             (Switch::Off, None) => None,
-            _ => Some(Redactor::load(&engine, &store.card(FACES)?, RedactConfig::default())?),
+            _ => {
+                let (faces, persons) = (store.card(FACES)?, store.card(&pipeline.detector().card)?);
+                Some(Redactor::load(&engine, &faces, &persons, RedactConfig::default())?)
+            }
         };
         let clip = Clip::open(&args.clip, args.start_at)?;
         let decoder = decode::open(&hardware, Purpose::Clip);
+        let incomplete = clip.missing().map(str::to_owned);
         Ok(Self {
+            incomplete,
             clip,
             decoder,
             detector,
@@ -116,13 +141,35 @@ impl Replay {
     }
 
     fn run(&mut self) -> anyhow::Result<()> {
-        while let Some(packet) = self.clip.next_packet()? {
+        loop {
+            let packet = match self.clip.next_packet() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => break,
+                Err(ClipError::Damaged { what, .. }) => {
+                    self.incomplete.get_or_insert(what);
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            };
             self.stats.packet();
-            self.stats.time(Stage::Decode, || self.decoder.decode(&packet))?;
+            let decoded = self.stats.time(Stage::Decode, || self.decoder.decode(&packet));
+            self.pass_over(decoded)?;
             self.drain()?;
         }
-        self.decoder.drain()?;
+        let drained = self.decoder.drain();
+        self.pass_over(drained)?;
         self.drain()
+    }
+
+    /// A picture that can't be decoded makes the result incomplete, no more.
+    fn pass_over(&mut self, decoded: Result<(), decode::DecodeError>) -> Result<(), decode::DecodeError> {
+        match decoded {
+            Err(error) if !error.is_final() => {
+                self.incomplete.get_or_insert_with(|| error.to_string());
+                Ok(())
+            }
+            decoded => decoded,
+        }
     }
 
     fn drain(&mut self) -> anyhow::Result<()> {
@@ -172,6 +219,11 @@ impl Replay {
         if let Some(annotation) = self.annotation {
             annotation.finish()?;
         }
-        self.stats.finish(args.stats.as_deref())
+        let analysed = self.stats.frames();
+        self.stats.finish(args.stats.as_deref(), self.incomplete.as_deref())?;
+        match self.incomplete {
+            None => Ok(()),
+            Some(why) => Err(Incomplete { clip: args.clip.clone(), why, analysed }.into()),
+        }
     }
 }

@@ -68,7 +68,7 @@ fn cover(config: &Config, frame: &Frame) -> Result<Redacted, StillError> {
     persons.confidence = redact.person_confidence;
     persons.classes = vec![ObjectClass::Human];
     let mut detector = ObjectDetector::load(&engine, &card, persons)?;
-    let mut redactor = Redactor::load(&engine, &store.card(&config.models.faces)?, redact)?;
+    let mut redactor = Redactor::load(&engine, &store.card(&config.models.faces)?, &card, redact)?;
     let picture = Picture::from_planes(&frame.planes())?;
     let found = picture.detect(&mut detector)?;
     Ok(redactor.cover(picture, &found)?)

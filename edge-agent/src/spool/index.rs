@@ -6,11 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protocol::Epoch;
+
+use super::SpoolError;
 
 /// What is known of one epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,6 +29,12 @@ const AHEAD: u64 = 64;
 const CACHE_BYTES: u64 = 16 << 20;
 const FLUSH_MS: u64 = 200;
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
+/// How often a lock that another process holds is tried again, for as long as opening may take.
+const LOCK_RETRY: Duration = Duration::from_millis(100);
+/// Broken indexes that are kept.
+const KEEP_ASIDE: usize = 4;
+/// How sled names a lock that is held; it has no kind of error of its own for it.
+const SLED_LOCKED: &str = "could not acquire lock";
 
 /// Failing costs the index, never the spool.
 #[derive(Default)]
@@ -36,18 +44,23 @@ pub struct Index {
 }
 
 impl Index {
-    pub fn open(folder: &Path) -> Self {
+    /// Fails only where another process has it open: that is no damage, and nothing is set aside.
+    pub fn open(folder: &Path) -> Result<Self, SpoolError> {
         let path = folder.join("index.sled");
-        let opened = open_bounded(&path).or_else(|reason| {
-            tracing::error!(reason, "spool index cannot be read: it is set aside and made anew");
-            set_aside(&path);
-            open_bounded(&path)
+        let opened = open_unlocked(&path).or_else(|refused| match refused {
+            Refused::Held => Err(Refused::Held),
+            Refused::Broken(reason) => {
+                let aside = set_aside(&path);
+                tracing::error!(reason, ?aside, "spool index cannot be read: it is set aside and made anew");
+                open_unlocked(&path)
+            }
         });
         match opened {
-            Ok((db, marks)) => Self { db: Some(db), marks },
-            Err(reason) => {
+            Ok((db, marks)) => Ok(Self { db: Some(db), marks }),
+            Err(Refused::Held) => Err(SpoolError::InUse { folder: folder.to_owned() }),
+            Err(Refused::Broken(reason)) => {
                 tracing::error!(reason, "spool goes on without its index");
-                Self::default()
+                Ok(Self::default())
             }
         }
     }
@@ -113,6 +126,26 @@ impl Index {
 
 type Opened = (sled::Db, BTreeMap<String, Mark>);
 
+/// Why an index did not open.
+enum Refused {
+    /// Another process has it open.
+    Held,
+    Broken(String),
+}
+
+/// A holder that is just ending gets a moment to do so.
+fn open_unlocked(path: &Path) -> Result<Opened, Refused> {
+    let until = Instant::now() + OPEN_WITHIN;
+    loop {
+        match open_bounded(path) {
+            Ok(opened) => return Ok(opened),
+            Err(reason) if !reason.contains(SLED_LOCKED) => return Err(Refused::Broken(reason)),
+            Err(_) if Instant::now() > until => return Err(Refused::Held),
+            Err(_) => std::thread::sleep(LOCK_RETRY),
+        }
+    }
+}
+
 fn open_bounded(path: &Path) -> Result<Opened, String> {
     let (send, opened) = sync_channel(1);
     let path = path.to_owned();
@@ -140,12 +173,25 @@ fn read(path: &Path) -> sled::Result<Opened> {
     Ok((db, marks))
 }
 
-/// Keeps one copy for whoever wants to know.
-fn set_aside(path: &Path) {
-    let aside = path.with_extension("aside");
-    let _ = std::fs::remove_dir_all(&aside).or_else(|_| std::fs::remove_file(&aside));
-    if std::fs::rename(path, &aside).is_err() {
-        let _ = std::fs::remove_dir_all(path);
+/// Keeps it for whoever wants to know, and says where. Earlier ones stay, up to a number.
+fn set_aside(path: &Path) -> Option<PathBuf> {
+    let names = (1..=KEEP_ASIDE).map(|n| match n {
+        1 => path.with_extension("aside"),
+        n => path.with_extension(format!("aside-{n}")),
+    });
+    let free = names.clone().find(|aside| std::fs::symlink_metadata(aside).is_err());
+    let aside = free.or_else(|| {
+        let last = names.last()?;
+        tracing::warn!(path = %last.display(), "an index that was set aside earlier makes room for a newer one");
+        let _ = std::fs::remove_dir_all(&last).or_else(|_| std::fs::remove_file(&last));
+        Some(last)
+    })?;
+    match std::fs::rename(path, &aside) {
+        Ok(()) => Some(aside),
+        Err(_) => {
+            let _ = std::fs::remove_dir_all(path).or_else(|_| std::fs::remove_file(path));
+            None
+        }
     }
 }
 

@@ -119,7 +119,7 @@ fn severity(class: u8) -> Option<Severity> {
 }
 
 impl Owner {
-    pub fn open(config: SpoolConfig, changed: watch::Sender<u64>, opened: &SyncSender<OpenReport>) -> Self {
+    pub fn open(config: SpoolConfig, changed: watch::Sender<u64>) -> Result<(Self, OpenReport), SpoolError> {
         let now = Instant::now();
         let mut owner = Self {
             config,
@@ -146,12 +146,11 @@ impl Owner {
             given_up: [0; 3],
             stills_given_up: 0,
         };
-        let mut report = owner.recover();
+        let mut report = owner.recover()?;
         owner.keep_ballast();
         report.durable = owner.save_settled(true).is_ok();
         owner.durable = report.durable;
-        let _ = opened.send(report);
-        owner
+        Ok((owner, report))
     }
 
     pub fn run(mut self, inbox: &Receiver<Request>) {

@@ -77,6 +77,49 @@ fn records_and_what_is_settled_survive_reopening() {
 }
 
 #[test]
+fn a_second_agent_on_the_same_folder_is_refused_and_harms_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, _) = Spool::open(config(dir.path())).unwrap();
+    let records = first.append(vec![event(1)]).unwrap();
+    let refused = Spool::open(config(dir.path())).err().unwrap().to_string();
+    assert!(
+        refused.starts_with(&format!("another agent is running on {}", dir.path().display())),
+        "{refused}"
+    );
+    assert_eq!(first.append(vec![event(2)]).unwrap()[0].seq, 2);
+    first.close();
+    let (next, report) = Spool::open(config(dir.path())).unwrap();
+    assert_eq!((report.records, report.lost_records, report.damaged), (2, 0, 0));
+    assert_eq!(drain(&next)[0], records[0]);
+    assert!(!dir.path().join("index.aside").exists());
+    next.close();
+}
+
+#[test]
+fn an_index_that_another_process_holds_is_no_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    // As an agent of a version without the lock file would hold it.
+    let held = sled::Config::new().path(dir.path().join("index.sled")).open().unwrap();
+    assert!(matches!(Spool::open(config(dir.path())), Err(SpoolError::InUse { .. })));
+    assert!(dir.path().join("index.sled").exists() && !dir.path().join("index.aside").exists());
+    drop(held);
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    spool.close();
+}
+
+#[test]
+fn a_broken_index_is_set_aside_beside_earlier_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    for aside in ["index.aside", "index.aside-2"] {
+        std::fs::write(dir.path().join("index.sled"), b"no database").unwrap();
+        let (spool, _) = Spool::open(config(dir.path())).unwrap();
+        spool.close();
+        assert_eq!(std::fs::read(dir.path().join(aside)).unwrap(), b"no database");
+        std::fs::remove_dir_all(dir.path().join("index.sled")).unwrap();
+    }
+}
+
+#[test]
 fn without_a_disk_records_are_kept_in_memory_and_say_so() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
@@ -116,7 +159,7 @@ fn a_still_of_a_record_that_no_disk_took_cannot_land_on_another() {
     let record = spool.append(vec![raised(Severity::High, Some(vec![1, 2, 3]))]).unwrap().remove(0);
     assert!(record.not_durable && record.epoch != stored.epoch);
     let Body::Raised(alert) = &record.body else { panic!("{record:?}") };
-    assert_eq!(alert.still, Still::None { reason: "no_space".into() });
+    assert_eq!(alert.still, Still::None { reason: "no_disk".into() });
     assert_eq!(std::fs::read_dir(spool.outbox()).unwrap().count(), 0);
     std::fs::rename(&away, &segments).unwrap();
     spool.close();
@@ -124,6 +167,23 @@ fn a_still_of_a_record_that_no_disk_took_cannot_land_on_another() {
     assert_eq!(report.lost_records, 0);
     let next = spool.append(vec![raised(Severity::High, None)]).unwrap().remove(0);
     assert_eq!((next.epoch, next.seq), (stored.epoch, 3), "number 2 may lie on disk in part");
+    spool.close();
+}
+
+#[test]
+fn a_still_that_cannot_be_stored_says_so_and_not_that_the_disk_is_full() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = Spool::open(config(dir.path())).unwrap();
+    let still = |jpeg| {
+        let record = spool.append(vec![raised(Severity::High, Some(jpeg))]).unwrap().remove(0);
+        let Body::Raised(Raised { still, .. }) = record.body else { panic!("{record:?}") };
+        assert!(!record.not_durable);
+        still
+    };
+    let none = |reason: &str| Still::None { reason: reason.into() };
+    assert_eq!(still(vec![0; 1 + (32 << 10)]), none("no_space"), "over the cap");
+    std::fs::remove_dir_all(spool.outbox()).unwrap();
+    assert_eq!(still(vec![1, 2, 3]), none("not_stored"));
     spool.close();
 }
 
@@ -141,8 +201,7 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 #[test]
 fn callers_that_wait_share_one_write_and_one_refused_draft_hits_no_other() {
     let dir = tempfile::tempdir().unwrap();
-    let (opened, _report) = sync_channel(1);
-    let mut owner = owner::Owner::open(config(dir.path()), watch::channel(0).0, &opened);
+    let (mut owner, _report) = owner::Owner::open(config(dir.path()), watch::channel(0).0).unwrap();
     let (requests, inbox) = sync_channel(QUEUE);
     let mut large = event(3);
     large.body = Body::AgentEvent(AgentEvent { event: "y".repeat(200_000), camera: None, reason: None });

@@ -69,7 +69,9 @@ impl Prepared {
             analyse_fps.push(camera.analyse_fps.unwrap_or(pipeline.detector().analyse_fps));
             watched.push(Watched { view: View::new(pipeline), detector: *detector });
         }
-        let redactor = Redactor::load(&engine, &store.card(&config.models.faces)?, redact_config(config))?;
+        let persons = pipelines.first().map_or_else(Default::default, |(_, p, _)| p.detector().clone()).card;
+        let (faces, persons) = (store.card(&config.models.faces)?, store.card(&persons)?);
+        let redactor = Redactor::load(&engine, &faces, &persons, redact_config(config))?;
         Ok(Self { hardware, detectors, watched, analyse_fps, redactor, credentials })
     }
 }

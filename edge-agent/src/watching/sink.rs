@@ -42,6 +42,12 @@ impl Sink {
             }
             CameraOutput::Discontinuity { .. } => self.mailbox.discontinuity(camera),
             CameraOutput::Damaged { .. } => self.figures.damaged(camera),
+            CameraOutput::DecoderLost { reason, announce } => {
+                self.figures.decoder_restarted(camera);
+                if announce {
+                    self.tell("decoder_restarted", Some(reason));
+                }
+            }
             CameraOutput::State { state, reason } => {
                 self.state(state, Some(reason).filter(|r| !r.is_empty()))
             }
@@ -50,7 +56,12 @@ impl Sink {
 
     fn state(&mut self, state: CameraState, reason: Option<String>) {
         self.board.set(self.index, state, reason.clone());
-        let Some(event) = self.event(state) else { return };
+        if let Some(event) = self.event(state) {
+            self.tell(event, reason);
+        }
+    }
+
+    fn tell(&self, event: &str, reason: Option<String>) {
         let event = AgentEvent { event: event.to_owned(), camera: Some(self.id.clone()), reason };
         let _ = self.alerts.send(Event::Agent(event));
     }

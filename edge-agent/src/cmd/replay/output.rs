@@ -152,6 +152,10 @@ impl Stats {
         self.analysed += 1;
     }
 
+    pub fn frames(&self) -> u64 {
+        self.analysed
+    }
+
     pub fn counts_stills(&self) -> bool {
         self.stills.is_some()
     }
@@ -172,7 +176,8 @@ impl Stats {
     }
 
     /// Writes the figures. Decoder children must have ended, or their time is missing.
-    pub fn finish(self, path: Option<&Path>) -> anyhow::Result<()> {
+    /// `incomplete`: why not all of the clip is in them.
+    pub fn finish(self, path: Option<&Path>, incomplete: Option<&str>) -> anyhow::Result<()> {
         let Some(path) = path else { return Ok(()) };
         let after = usage::now();
         let seconds = |stage: Stage| self.stages[stage as usize].as_secs_f64();
@@ -180,6 +185,8 @@ impl Stats {
         let children = (after.children_cpu - self.before.children_cpu).as_secs_f64();
         let (stills, still_bytes) = self.stills.unwrap_or_default();
         let figures = serde_json::json!({
+            "complete": incomplete.is_none(),
+            "reason": incomplete,
             "frames_read": self.packets,
             "frames_decoded": self.analysed,
             "frames_analysed": self.analysed,

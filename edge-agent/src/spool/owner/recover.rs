@@ -1,4 +1,4 @@
-//! Opening: reads every segment and never fails, whatever bytes lie there.
+//! Opening: reads every segment and never fails on the bytes that lie there.
 
 use std::fs;
 
@@ -6,15 +6,15 @@ use super::settle::Settled;
 use super::*;
 
 impl Owner {
-    /// Reads every segment; never fails.
-    pub(super) fn recover(&mut self) -> OpenReport {
+    /// Reads every segment; fails only where another agent holds the index.
+    pub(super) fn recover(&mut self) -> Result<OpenReport, SpoolError> {
         let mut report = OpenReport::default();
         for folder in ["segments", "outbox", "quarantine"] {
             if let Err(error) = disk::folder(&self.config.folder.join(folder)) {
                 tracing::error!(%error, folder, "spool folder cannot be made");
             }
         }
-        self.index = Index::open(&self.config.folder);
+        self.index = Index::open(&self.config.folder)?;
         let mut newest = None;
         for id in disk::list(&self.config.folder) {
             self.next_segment = self.next_segment.max(id.number.saturating_add(1));
@@ -34,7 +34,7 @@ impl Owner {
         self.drop_orphans();
         self.weigh_stills();
         report.records = self.entries.len() as u64;
-        report
+        Ok(report)
     }
 
     /// Returns the segment's epoch, as far as it can be read.

@@ -1,5 +1,7 @@
 //! Pictures on their way: stored before their record, bounded like the records.
 
+use std::io::ErrorKind;
+
 use super::*;
 use crate::outbox::{Waiting, waiting};
 
@@ -43,8 +45,11 @@ impl Owner {
 
     pub(super) fn store_still(&mut self, epoch: &Epoch, seq: u64, jpeg: &[u8], volatile: bool) -> Still {
         let none = |reason: &str| Still::None { reason: reason.to_owned() };
-        if volatile || jpeg.len() > protocol::MAX_STILL_BYTES {
-            return none("no_space");
+        if volatile {
+            return none("no_disk");
+        }
+        if jpeg.len() > protocol::MAX_STILL_BYTES {
+            return none("too_large");
         }
         let outbox = self.config.folder.join("outbox");
         if self.stills_bytes + jpeg.len() as u64 > self.config.cap {
@@ -58,7 +63,10 @@ impl Owner {
             }
             Err(error) => {
                 tracing::error!(%error, "still cannot be stored");
-                none("no_space")
+                match error.kind() {
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded => none("no_space"),
+                    _ => none("not_stored"),
+                }
             }
         }
     }
