@@ -171,7 +171,7 @@ impl World {
     }
 
     pub fn connect_with(&self, options: MqttOptions) -> Result<Agent, Refused> {
-        let (client, connection) = Client::new(options, 256);
+        let (client, connection) = Client::new(options, 4096);
         let mut agent = Agent { client, connection };
         loop {
             match agent.event() {
