@@ -147,9 +147,9 @@ impl Gate {
         let Ok(_turn) = timeout(TURN_PATIENCE, seat.turn.lock()).await else { return Err(Refused::Turn) };
         if let Some(older) = seat.connection() {
             self.replace(&older, &peer).await?;
-            // Time has passed.
-            self.check_certificate(&peer).await?;
         }
+        // Time has passed: whoever had the turn before may have made the hub hold the agent.
+        self.check_certificate(&peer).await?;
         if !self.is_there(client.id(), &peer) {
             return Err(Refused::Left);
         }
