@@ -132,7 +132,13 @@ impl World {
         let (to_link, acks) = mpsc::channel(QUEUED_ACKS);
         let (hearing, mut heard) = watch::channel(false);
         let stop = CancellationToken::new();
-        tokio::spawn(writer::run(self.store.clone(), arrivals, to_link, Backlog::default(), mpsc::channel(1).1));
+        tokio::spawn(writer::run(
+            self.store.clone(),
+            arrivals,
+            to_link,
+            Backlog::default(),
+            mpsc::channel(1).1,
+        ));
         tokio::spawn(Link { broker, arrivals: to_writer, acks, hearing }.run(stop.clone()));
         bounded(heard.wait_for(|h| *h)).await.unwrap();
         stop

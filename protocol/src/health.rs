@@ -33,8 +33,13 @@ pub struct CameraHealth {
     /// Pictures the decoder could not decode, since the last message.
     pub damaged_frames: u64,
     /// Decoders that died or hung and were replaced, since the last message.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_none_yet")]
     pub decoder_restarts: u64,
     /// From a frame's arrival to the end of its analysis, mean since the last message.
     pub latency_ms: f64,
+}
+
+/// A count of nothing is not written, so that what older versions wrote is written unchanged.
+fn is_none_yet(count: &u64) -> bool {
+    *count == 0
 }

@@ -180,13 +180,35 @@ impl Stage {
         Ok(Hub::sign_in(&self.base(), token)?)
     }
 
+    /// The agent's data folder.
+    pub fn agent_data(&self) -> PathBuf {
+        self.folder.join("agent")
+    }
+
+    /// Enrols the box with the hub that runs, without starting its agent.
+    pub fn enrol_agent(&self) -> Result<(), Error> {
+        let file = self.agent_settings()?;
+        self.enrol(&file)
+    }
+
     /// The agent with all cameras of the stage; returns as soon as it runs.
     pub fn start_agent(&mut self) -> Result<(), Error> {
+        let file = self.agent_settings()?;
+        if !self.agent_data().join("identity").exists() {
+            self.enrol(&file)?;
+        }
+        let mut command = Command::new(found("edge-agent")?);
+        command.current_dir(workspace()).args(["run", "--config"]).arg(file);
+        self.agent = Some(self.start("edge-agent", &mut command)?);
+        Ok(())
+    }
+
+    fn agent_settings(&self) -> Result<PathBuf, Error> {
         let root = workspace();
         let mut config = format!(
             "[agent]\nsite = \"{SITE}\"\nid = \"{AGENT}\"\nname = \"{AGENT_NAME}\"\ndata = {}\nhardware = {}\n\n\
              [models]\nfolder = {}\n",
-            quoted(&self.folder.join("agent")),
+            quoted(&self.agent_data()),
             quoted(&root.join("hardware-profiles/generic-cpu.toml")),
             quoted(&root.join("models"))
         );
@@ -198,14 +220,7 @@ impl Stage {
                 quoted(&root.join("pipelines/demo.toml"))
             );
         }
-        let file = self.write("agent.toml", &config)?;
-        if !self.folder.join("agent/identity").exists() {
-            self.enrol(&file)?;
-        }
-        let mut command = Command::new(found("edge-agent")?);
-        command.current_dir(root).args(["run", "--config"]).arg(file);
-        self.agent = Some(self.start("edge-agent", &mut command)?);
-        Ok(())
+        self.write("agent.toml", &config)
     }
 
     /// The box becomes one that the hub knows, as an installer would do it.

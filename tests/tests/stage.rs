@@ -12,7 +12,7 @@ fn a_login_link_works_once_and_nothing_is_left_listening() {
     stage.start_cameras(&testkit::cache().join("clips/vtest.mp4")).unwrap();
     stage.start_hub().unwrap();
     let ports = stage.ports();
-    assert_eq!(ports.len(), CAMERAS.len() + 3);
+    assert_eq!(ports.len(), CAMERAS.len() + 4);
     assert!(ports.iter().all(|p| is_open(*p)), "{ports:?}");
 
     let link = stage.login_link().unwrap();

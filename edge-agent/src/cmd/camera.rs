@@ -47,7 +47,7 @@ enum Command {
 #[derive(Debug, Clone, clap::Args)]
 struct Common {
     /// The configuration; camera files are in the folder `cameras` beside it.
-    #[arg(long, value_name = "FILE", default_value = "/etc/signalbox/edge-agent.toml")]
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
     config: PathBuf,
     /// One JSON object on standard output.
     #[arg(long)]

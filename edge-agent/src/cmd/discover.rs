@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',', default_value = "80,8080,8000")]
     onvif_ports: Vec<u16>,
     /// The configuration, to tell which cameras are configured already.
-    #[arg(long, value_name = "FILE", default_value = "/etc/signalbox/edge-agent.toml")]
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
     config: PathBuf,
     /// One JSON object on standard output.
     #[arg(long)]

@@ -1,3 +1,5 @@
+//! Desired configuration by scenario: what is refused, tried, kept and rolled back, and a thousand broken ones.
+
 mod mutations;
 mod world;
 

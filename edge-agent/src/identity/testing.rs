@@ -6,7 +6,8 @@ use std::sync::Arc;
 use protocol::Timestamp;
 use protocol::enrol::{Enrolment, Trust};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer, DnType, IsCa,
+    KeyPair,
 };
 
 use super::{Folder, HUB_NAME, Pass};
@@ -16,6 +17,8 @@ pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 impl Authority {
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
+        // A name of its own: where subject and issuer are called the same, OpenSSL takes a certificate for its own root.
+        params.distinguished_name.push(DnType::CommonName, "Test authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
