@@ -38,9 +38,8 @@ fn siege(half_open: usize, slow: usize) {
         runtime().spawn(async move {
             loop {
                 if let Ok(mut line) = shake_hands(agents, from(n), stranger.clone()).await {
-                    let mut drops =
-                        "POST /agent/v1/enrol HTTP/1.1\r\nX: ".bytes().chain(std::iter::repeat(b'x'));
-                    while let Some(drop) = drops.next() {
+                    let drops = "POST /agent/v1/enrol HTTP/1.1\r\nX: ".bytes().chain(std::iter::repeat(b'x'));
+                    for drop in drops {
                         if line.write_all(&[drop]).await.is_err() || line.flush().await.is_err() {
                             break;
                         }

@@ -14,6 +14,12 @@ use super::{Folder, HUB_NAME, Pass};
 
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Authority {
     pub fn new() -> Self {
         let mut params = CertificateParams::default();

@@ -175,13 +175,13 @@ fn read(path: &Path) -> sled::Result<Opened> {
 
 /// Keeps it for whoever wants to know, and says where. Earlier ones stay, up to a number.
 fn set_aside(path: &Path) -> Option<PathBuf> {
-    let names = (1..=KEEP_ASIDE).map(|n| match n {
+    let mut names = (1..=KEEP_ASIDE).map(|n| match n {
         1 => path.with_extension("aside"),
         n => path.with_extension(format!("aside-{n}")),
     });
     let free = names.clone().find(|aside| std::fs::symlink_metadata(aside).is_err());
     let aside = free.or_else(|| {
-        let last = names.last()?;
+        let last = names.next_back()?;
         tracing::warn!(path = %last.display(), "an index that was set aside earlier makes room for a newer one");
         let _ = std::fs::remove_dir_all(&last).or_else(|_| std::fs::remove_file(&last));
         Some(last)

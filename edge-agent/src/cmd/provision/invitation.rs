@@ -23,7 +23,7 @@ pub struct Invitation {
 pub fn obtain(file: Option<&Path>, hub: Option<&str>, report: &Report) -> Result<Invitation, Failure> {
     let text = match file {
         Some(path) => std::fs::File::open(path)
-            .and_then(|file| read_line(file))
+            .and_then(read_line)
             .map_err(|error| refused(format!("{}: {error}", path.display())))?,
         None => {
             report.ask(&Text::new("请输入令牌（SB1-...）：", "Token (SB1-...):"));

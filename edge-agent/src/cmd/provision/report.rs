@@ -39,15 +39,15 @@ impl Stage {
 #[derive(Debug, Clone)]
 pub struct Failure {
     pub stage: Stage,
-    pub what: Text,
+    pub what: Box<Text>,
     /// English, as errors are.
     pub why: String,
-    pub cure: Text,
+    pub cure: Box<Text>,
 }
 
 impl Failure {
     pub fn new(stage: Stage, what: Text, why: impl Into<String>, cure: Text) -> Self {
-        Self { stage, what, why: why.into(), cure }
+        Self { stage, what: Box::new(what), why: why.into(), cure: Box::new(cure) }
     }
 }
 
