@@ -26,7 +26,7 @@ use std::str::FromStr;
 pub use by_hand::Refused;
 use cluster::Clusters;
 pub use cluster::{Attachment, Cluster, Opener, Row, Stats};
-pub use rules::{Family, FamilyRule, Hours, Place, Position, Relation, SiteRules, Topology};
+pub use rules::{Family, FamilyRule, Hours, Place, Position, Relation, SiteRules, TEST, Topology};
 pub use severity::{Severity, SeverityRules};
 
 /// A camera of an agent; unique within a site.
