@@ -5,4 +5,9 @@
 
 pub mod correlate;
 
+pub mod area;
+pub mod clocks;
+pub mod procedure;
+pub mod workflow;
+
 pub use protocol::RangeSet;
