@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use protocol::SiteId;
 use serde::Deserialize;
 
+use crate::store;
+
 /// Everything that `central-hub.toml` may say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -15,6 +17,7 @@ pub struct Config {
     pub http: Http,
     pub agents: Agents,
     pub broker: Broker,
+    pub store: store::Settings,
     pub wall: Wall,
 }
 
@@ -132,6 +135,8 @@ impl Default for Broker {
 pub enum ConfigError {
     #[error(transparent)]
     File(#[from] settings::Error),
+    #[error(transparent)]
+    Store(#[from] store::settings::SettingsError),
     #[error("[http] certificate_file and key_file belong together")]
     WallCertificate,
     #[error("[agents] certificate_days = {0} is out of range: 1 to 825")]
@@ -158,6 +163,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
+        self.store.check()?;
         if let Some(address) = self.broker.external.as_ref().filter(|a| split_address(a).is_none()) {
             return Err(ConfigError::External(address.clone()));
         }
