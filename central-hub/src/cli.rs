@@ -120,7 +120,7 @@ async fn dispatch(line: Line) -> anyhow::Result<()> {
     if let Command::Serve = line.command {
         return run::serve(config).await;
     }
-    let store = Store::open(&config.hub.data).await?;
+    let store = Store::open(&config.hub.data, &config.store).await?;
     let done = match line.command {
         Command::Serve => Ok(()),
         Command::Token(command) => token::execute(&store, &config, command).await,

@@ -8,6 +8,7 @@ use protocol::SiteId;
 use serde::Deserialize;
 
 use crate::incidents::settings::{Incidents, IncidentsError};
+use crate::store;
 
 /// Everything that `central-hub.toml` may say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -17,6 +18,7 @@ pub struct Config {
     pub http: Http,
     pub agents: Agents,
     pub broker: Broker,
+    pub store: store::Settings,
     pub wall: Wall,
     pub incidents: Incidents,
 }
@@ -137,6 +139,8 @@ pub enum ConfigError {
     File(#[from] settings::Error),
     #[error(transparent)]
     Incidents(#[from] IncidentsError),
+    #[error(transparent)]
+    Store(#[from] store::settings::SettingsError),
     #[error("[http] certificate_file and key_file belong together")]
     WallCertificate,
     #[error("[agents] certificate_days = {0} is out of range: 1 to 825")]
@@ -164,6 +168,7 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         self.incidents.check()?;
+        self.store.check()?;
         if let Some(address) = self.broker.external.as_ref().filter(|a| split_address(a).is_none()) {
             return Err(ConfigError::External(address.clone()));
         }

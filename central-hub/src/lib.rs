@@ -21,4 +21,5 @@ pub mod run;
 pub mod service;
 pub mod still;
 pub mod store;
+pub mod uuid;
 pub mod web;

@@ -75,7 +75,7 @@ struct Hub {
 impl Hub {
     async fn start(config: &Config) -> anyhow::Result<Self> {
         let data = &config.hub.data;
-        let store = Store::open(data).await?;
+        let store = Store::open(data, &config.store).await?;
         let only = lock(data)?;
         Ports::remove(data);
         store.forget_presence().await?;

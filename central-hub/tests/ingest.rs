@@ -1,4 +1,6 @@
-//! Ingest on a real SQLite file: duplicates, conflicts, poison, order.
+//! Ingest on a real database: duplicates, conflicts, poison, order.
+
+mod world;
 
 use central_hub::ingest::read;
 use central_hub::store::Store;
@@ -21,7 +23,7 @@ const TOPIC: &str = "signalbox/v1/market/gate/alert";
 impl Hub {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("data")).await.unwrap();
+        let store = Store::open(&folder.path().join("data"), &world::store_settings()).await.unwrap();
         enrol(&store, "market", "gate").await;
         Self { store, cache: SettledCache::default(), _folder: folder }
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::FromRow;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, sql};
 
 /// An alert as the API shows it.
 #[derive(Debug, Clone, Serialize)]
@@ -141,13 +141,13 @@ impl Store {
         before: Option<&Cursor>,
         limit: u32,
     ) -> Result<(Vec<AlertView>, Option<Cursor>), StoreError> {
-        let sql = select_alert!(
-            "WHERE (?1 IS NULL OR a.site = ?1) AND (?2 IS NULL OR a.agent = ?2)
-                AND (?3 IS NULL OR a.camera = ?3) AND (?4 IS NULL OR a.kind = ?4)
-                AND (a.at, a.agent, a.epoch, a.seq) < (?5, ?6, ?7, ?8)
-            ORDER BY a.at DESC, a.agent DESC, a.epoch DESC, a.seq DESC LIMIT ?9"
+        let text = select_alert!(
+            "WHERE ($1 IS NULL OR a.site = $1) AND ($2 IS NULL OR a.agent = $2)
+                AND ($3 IS NULL OR a.camera = $3) AND ($4 IS NULL OR a.kind = $4)
+                AND (a.at, a.agent, a.epoch, a.seq) < ($5, $6, $7, $8)
+            ORDER BY a.at DESC, a.agent DESC, a.epoch DESC, a.seq DESC LIMIT $9"
         );
-        let query = sqlx::query_as::<_, AlertRow>(sql)
+        let query = sql(text)
             .bind(&filter.site)
             .bind(&filter.agent)
             .bind(&filter.camera)
@@ -157,7 +157,7 @@ impl Store {
             .bind(before.map_or("", |c| &c.epoch))
             .bind(before.map_or(0, |c| c.seq))
             .bind(i64::from(limit) + 1);
-        let mut rows = query.fetch_all(&self.reader).await?;
+        let mut rows = self.read().all::<AlertRow>(query).await?;
         let more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
         let next = rows.last().filter(|_| more).map(|row| Cursor {
@@ -170,9 +170,9 @@ impl Store {
     }
 
     pub async fn alert(&self, agent: &str, epoch: &str, seq: i64) -> Result<Option<AlertView>, StoreError> {
-        let sql = select_alert!("WHERE a.agent = ?1 AND a.epoch = ?2 AND a.seq = ?3");
-        let query = sqlx::query_as::<_, AlertRow>(sql).bind(agent).bind(epoch).bind(seq);
-        Ok(query.fetch_optional(&self.reader).await?.map(AlertView::from))
+        let text = select_alert!("WHERE a.agent = $1 AND a.epoch = $2 AND a.seq = $3");
+        let query = sql(text).bind(agent).bind(epoch).bind(seq);
+        Ok(self.read().optional::<AlertRow>(query).await?.map(AlertView::from))
     }
 }
 

@@ -13,9 +13,8 @@ use protocol::{
     Ack, AgentId, BadRecord, Channel, Epoch, Health, Record, RejectReason, Rejected, Reply, SiteId, Status,
     Topic,
 };
-use sqlx::SqliteConnection;
 
-use super::{Store, StoreError, agents, audit, changes};
+use super::{Store, StoreError, Tx, agents, audit, sql};
 
 mod body;
 mod content;
@@ -96,10 +95,9 @@ enum Verdict {
 
 /// One transaction under way.
 struct Batch<'a> {
-    db: &'a mut SqliteConnection,
+    tx: &'a mut Tx,
     counts: Counts,
     touched: TouchedEpochs,
-    latest: i64,
     letters: bool,
     forged: Vec<(Identity, String)>,
 }
@@ -110,17 +108,20 @@ impl Store {
     pub async fn commit(&self, cache: &mut SettledCache, batch: &[Arrival]) -> Result<Committed, StoreError> {
         let mut tx = self.write().await?;
         let mut work = Batch {
-            db: &mut tx,
+            tx: &mut tx,
             counts: Counts::default(),
             touched: BTreeMap::new(),
-            latest: 0,
             letters: false,
             forged: Vec::new(),
         };
-        for arrival in batch {
+        // Agents in one order for all hubs, or two that write at once could wait for each other; each agent's
+        // messages in the order in which they came.
+        let mut in_order: Vec<_> = batch.iter().collect();
+        in_order.sort_by_key(|arrival| &arrival.agent);
+        for arrival in in_order {
             work.take(arrival).await?;
         }
-        let Batch { counts, touched, latest, letters, forged, .. } = work;
+        let Batch { counts, touched, letters, forged, .. } = work;
         let mut sets = Vec::new();
         let mut acks = Vec::new();
         for ((site, agent, epoch), touched) in touched {
@@ -132,12 +133,8 @@ impl Store {
         if letters {
             letters::prune(&mut tx).await?;
         }
-        if latest > 0 {
-            changes::prune(&mut tx, latest).await?;
-        }
         tx.commit().await?;
         cache.committed(sets);
-        self.announce(latest);
         Ok(Committed { acks, counts, forged })
     }
 
@@ -159,17 +156,10 @@ impl Store {
 impl Batch<'_> {
     async fn take(&mut self, arrival: &Arrival) -> Result<(), StoreError> {
         let Arrival { site, agent, content, received_at } = arrival;
-        let enrolled: Option<i64> = sqlx::query_scalar(
-            "UPDATE agents SET last_seen = ?3 WHERE agent = ?1 AND site = ?2
-                AND revoked_at IS NULL RETURNING 1",
-        )
-        .bind(agent.as_str())
-        .bind(site.as_str())
-        .bind(received_at)
-        .fetch_all(&mut *self.db)
-        .await?
-        .pop();
-        if enrolled.is_none() {
+        // The agent's row stays locked to the end: whatever follows is this hub's alone to decide.
+        let text = "UPDATE agents SET last_seen = $3 WHERE agent = $1 AND site = $2 AND revoked_at IS NULL";
+        let seen = sql(text).bind(agent.as_str()).bind(site.as_str()).bind(received_at);
+        if self.tx.execute(seen).await? == 0 {
             self.counts.stranger += 1;
             tracing::warn!(%agent, %site, "message of an agent that is not enrolled at this site refused");
             return Ok(());
@@ -181,10 +171,10 @@ impl Batch<'_> {
                 }
             }
             Content::Status(status) => {
-                self.latest = agents::put_status(self.db, agent.as_str(), status, *received_at).await?;
+                agents::put_status(self.tx, agent.as_str(), status, *received_at).await?;
             }
             Content::Health(health) => {
-                self.latest = agents::put_health(self.db, agent.as_str(), health, *received_at).await?;
+                agents::put_health(self.tx, agent.as_str(), health, *received_at).await?;
             }
             Content::Reply(reply) => {
                 tracing::debug!(%agent, command = reply.id, outcome = ?reply.outcome, "agent replied");
@@ -257,7 +247,7 @@ impl Batch<'_> {
                 .await?;
             return Ok(Verdict::Rejected(RejectReason::Conflict));
         }
-        self.latest = self.latest.max(body::put(self.db, arrival, record, raw).await?);
+        body::put(self.tx, arrival, record, raw).await?;
         Ok(Verdict::New)
     }
 
@@ -303,8 +293,7 @@ impl Batch<'_> {
     async fn hold(&mut self, arrival: &Arrival, (epoch, seq): &(Epoch, u64)) -> Result<(), StoreError> {
         let agent = &arrival.agent;
         let why = format!("Two different records came under the number {epoch}/{seq}.");
-        if let Some(change) = agents::hold(self.db, agent, &why, audit::HUB).await? {
-            self.latest = self.latest.max(change);
+        if agents::hold(self.tx, agent, &why, audit::HUB).await? {
             tracing::error!(%agent, why, "agent held: release or revoke it");
         }
         Ok(())
@@ -319,16 +308,15 @@ impl Batch<'_> {
         rejected: Option<RejectReason>,
     ) -> Result<Option<(Vec<u8>, Option<RejectReason>)>, StoreError> {
         let (agent, epoch, seq) = (arrival.agent.as_str(), id.0.as_str(), id.1.cast_signed());
-        let sql = "INSERT INTO records (agent, epoch, seq, hash, rejected) VALUES (?1, ?2, ?3, ?4, ?5)
+        let text = "INSERT INTO records (agent, epoch, seq, hash, rejected) VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT DO NOTHING";
-        let query = sqlx::query(sql).bind(agent).bind(epoch).bind(seq).bind(hash);
-        let done = query.bind(rejected.map(letters::reason_word)).execute(&mut *self.db).await?;
-        if done.rows_affected() > 0 {
+        let claim = sql(text).bind(agent).bind(epoch).bind(seq).bind(hash);
+        if self.tx.execute(claim.bind(rejected.map(letters::reason_word))).await? > 0 {
             return Ok(None);
         }
-        let sql = "SELECT hash, rejected FROM records WHERE agent = ?1 AND epoch = ?2 AND seq = ?3";
+        let text = "SELECT hash, rejected FROM records WHERE agent = $1 AND epoch = $2 AND seq = $3";
         let (hash, rejected): (Vec<u8>, Option<String>) =
-            sqlx::query_as(sql).bind(agent).bind(epoch).bind(seq).fetch_one(&mut *self.db).await?;
+            self.tx.one(sql(text).bind(agent).bind(epoch).bind(seq)).await?;
         Ok(Some((hash, rejected.as_deref().map(letters::reason_of))))
     }
 
@@ -343,6 +331,6 @@ impl Batch<'_> {
     ) -> Result<(), StoreError> {
         self.letters = true;
         tracing::warn!(agent = %arrival.agent, ?reason, why, "record refused for good, kept as a dead letter");
-        letters::put(self.db, arrival, channel, id, reason, why, raw).await
+        letters::put(self.tx, arrival, channel, id, reason, why, raw).await
     }
 }

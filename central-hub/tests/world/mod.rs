@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+#[path = "../cluster/mod.rs"]
+mod cluster;
 pub mod https;
 
 use std::fs::File;
@@ -13,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use central_hub::ca::{Ca, Request};
 use central_hub::ports::Ports;
-use central_hub::store::Store;
 use central_hub::store::tokens::Redeemed;
+use central_hub::store::{Settings, Store};
 use https::{Answer, HERE};
 use protocol::Ack;
 use protocol::enrol::Identity;
@@ -32,10 +34,17 @@ use tokio::runtime::Runtime;
 /// No wait is longer.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The engine that this test program is about: `NAME_postgres` holds the tests of `NAME` once more.
+pub fn store_settings() -> Settings {
+    let postgres = env!("CARGO_CRATE_NAME").ends_with("_postgres");
+    Settings { url: postgres.then(|| cluster::cluster().database()), ..Settings::default() }
+}
+
 pub struct World {
     pub folder: tempfile::TempDir,
     hub: Option<Child>,
     pub ports: Ports,
+    store: Settings,
 }
 
 impl World {
@@ -50,8 +59,10 @@ impl World {
         let settings = format!(
             "hub.data = {data:?}\nhttp.listen = \"127.0.0.1:0\"\nagents.listen = \"127.0.0.1:0\"\nbroker.listen = \"127.0.0.1:0\"\nwall.folder = {wall:?}\n"
         );
-        std::fs::write(folder.path().join("hub.toml"), settings).unwrap();
-        Self { folder, hub: None, ports: Ports { http: 0, agents: 0, mqtt: None } }
+        let store = store_settings();
+        let url = store.url.as_ref().map_or(String::new(), |url| format!("store.url = {url:?}\n"));
+        std::fs::write(folder.path().join("hub.toml"), settings + &url).unwrap();
+        Self { folder, hub: None, ports: Ports { http: 0, agents: 0, mqtt: None }, store }
     }
 
     pub fn data(&self) -> PathBuf {
@@ -127,7 +138,7 @@ impl World {
 
     /// The running hub's database, opened beside it.
     pub async fn store(&self) -> Store {
-        Store::open(&self.data()).await.unwrap()
+        Store::open(&self.data(), &self.store).await.unwrap()
     }
 
     /// TLS as a box speaks it.
