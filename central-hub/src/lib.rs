@@ -15,6 +15,7 @@ pub mod credential;
 pub mod door;
 pub mod incidents;
 pub mod ingest;
+pub mod places;
 pub mod ports;
 pub mod refusals;
 pub mod run;

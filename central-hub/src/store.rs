@@ -12,7 +12,9 @@ pub mod certificates;
 pub mod changes;
 pub mod configs;
 mod engine;
+pub mod incidents;
 pub mod operators;
+pub mod places;
 pub mod records;
 pub mod settings;
 mod sql;
@@ -96,6 +98,7 @@ struct Opened {
     hub_epoch: Epoch,
     /// The latest change that this process knows to be committed.
     latest: watch::Sender<i64>,
+    rules: incidents::RuleBook,
 }
 
 impl Store {
@@ -114,7 +117,8 @@ impl Store {
         let pools = Pools::open(data, settings).await?;
         let latest = watch::Sender::new(0);
         let hub_epoch = first_rows(&pools, &latest, data).await?;
-        let store = Self(Arc::new(Opened { data: data.to_owned(), pools, hub_epoch, latest }));
+        let rules = incidents::RuleBook::default();
+        let store = Self(Arc::new(Opened { data: data.to_owned(), pools, hub_epoch, latest, rules }));
         store.announce(store.latest_change().await?);
         Ok(store)
     }
@@ -127,6 +131,11 @@ impl Store {
     /// Minted with the database: an agent that sees a new one sends again what it still holds.
     pub fn hub_epoch(&self) -> &Epoch {
         &self.0.hub_epoch
+    }
+
+    /// What goes together, by site.
+    pub fn rule_book(&self) -> &incidents::RuleBook {
+        &self.0.rules
     }
 
     /// Begins to write.

@@ -10,8 +10,8 @@ use hub_core::RangeSet;
 use protocol::alert::ReadRecord;
 use protocol::enrol::Identity;
 use protocol::{
-    Ack, AgentId, BadRecord, Channel, Epoch, Health, Record, RejectReason, Rejected, Reply, SiteId, Status,
-    Topic,
+    Ack, AgentId, BadRecord, Body, Channel, Epoch, Health, Record, RejectReason, Rejected, Reply, SiteId,
+    Status, Topic,
 };
 
 use super::{Store, StoreError, Tx, agents, audit, sql};
@@ -19,6 +19,7 @@ use super::{Store, StoreError, Tx, agents, audit, sql};
 mod body;
 mod content;
 mod letters;
+mod raised;
 mod settled;
 
 pub use settled::SettledCache;
@@ -94,8 +95,10 @@ enum Verdict {
 }
 
 /// One transaction under way.
-struct Batch<'a> {
+struct Batch<'a, 'b> {
     tx: &'a mut Tx,
+    /// Alerts that were not there before; they are stored together, at the end.
+    raised: Vec<raised::New<'b>>,
     counts: Counts,
     touched: TouchedEpochs,
     letters: bool,
@@ -109,6 +112,7 @@ impl Store {
         let mut tx = self.write().await?;
         let mut work = Batch {
             tx: &mut tx,
+            raised: Vec::new(),
             counts: Counts::default(),
             touched: BTreeMap::new(),
             letters: false,
@@ -121,7 +125,8 @@ impl Store {
         for arrival in in_order {
             work.take(arrival).await?;
         }
-        let Batch { counts, touched, letters, forged, .. } = work;
+        let Batch { counts, touched, letters, forged, raised, .. } = work;
+        raised::put(self, &mut tx, &raised).await?;
         let mut sets = Vec::new();
         let mut acks = Vec::new();
         for ((site, agent, epoch), touched) in touched {
@@ -153,8 +158,8 @@ impl Store {
     }
 }
 
-impl Batch<'_> {
-    async fn take(&mut self, arrival: &Arrival) -> Result<(), StoreError> {
+impl<'b> Batch<'_, 'b> {
+    async fn take(&mut self, arrival: &'b Arrival) -> Result<(), StoreError> {
         let Arrival { site, agent, content, received_at } = arrival;
         // The agent's row stays locked to the end: whatever follows is this hub's alone to decide.
         let text = "UPDATE agents SET last_seen = $3 WHERE agent = $1 AND site = $2 AND revoked_at IS NULL";
@@ -197,7 +202,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn take_record(&mut self, arrival: &Arrival, read: &ReadRecord) -> Result<(), StoreError> {
+    async fn take_record(&mut self, arrival: &'b Arrival, read: &'b ReadRecord) -> Result<(), StoreError> {
         let (id, verdict) = match read {
             Ok((record, raw)) => {
                 let id = (record.epoch.clone(), record.seq);
@@ -230,9 +235,9 @@ impl Batch<'_> {
 
     async fn take_good(
         &mut self,
-        arrival: &Arrival,
-        record: &Record,
-        raw: &serde_json::Value,
+        arrival: &'b Arrival,
+        record: &'b Record,
+        raw: &'b serde_json::Value,
     ) -> Result<Verdict, StoreError> {
         let hash = content::hash(raw);
         let id = (record.epoch.clone(), record.seq);
@@ -247,7 +252,10 @@ impl Batch<'_> {
                 .await?;
             return Ok(Verdict::Rejected(RejectReason::Conflict));
         }
-        body::put(self.tx, arrival, record, raw).await?;
+        match &record.body {
+            Body::Raised(raised) => self.raised.push(raised::New { arrival, record, raised, raw }),
+            _ => body::put(self.tx, arrival, record).await?,
+        }
         Ok(Verdict::New)
     }
 
