@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use protocol::SiteId;
 use serde::Deserialize;
 
+use crate::incidents::settings::{Incidents, IncidentsError};
 use crate::store;
 
 /// Everything that `central-hub.toml` may say.
@@ -19,6 +20,7 @@ pub struct Config {
     pub broker: Broker,
     pub store: store::Settings,
     pub wall: Wall,
+    pub incidents: Incidents,
 }
 
 /// `[hub]`
@@ -137,6 +139,8 @@ pub enum ConfigError {
     File(#[from] settings::Error),
     #[error(transparent)]
     Store(#[from] store::settings::SettingsError),
+    #[error(transparent)]
+    Incidents(#[from] IncidentsError),
     #[error("[http] certificate_file and key_file belong together")]
     WallCertificate,
     #[error("[agents] certificate_days = {0} is out of range: 1 to 825")]
@@ -164,6 +168,7 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         self.store.check()?;
+        self.incidents.check()?;
         if let Some(address) = self.broker.external.as_ref().filter(|a| split_address(a).is_none()) {
             return Err(ConfigError::External(address.clone()));
         }
