@@ -21,3 +21,4 @@ pub mod service;
 pub mod still;
 pub mod store;
 pub mod web;
+pub mod webhooks;
