@@ -128,8 +128,8 @@ impl Webhook {
     /// Reads the files it needs.
     pub fn open(&self, resolve: Resolve) -> Result<Sender, WebhookError> {
         let name = || self.name.clone();
-        let secret =
-            Secret::read(&self.secret_file).map_err(|source| WebhookError::Secret { name: name(), source })?;
+        let secret = Secret::read(&self.secret_file)
+            .map_err(|source| WebhookError::Secret { name: name(), source })?;
         let key = Key::parse(secret.expose())
             .ok_or_else(|| WebhookError::Key { name: name(), path: self.secret_file.clone() })?;
         let timeout = self.timeout.0;

@@ -76,11 +76,24 @@ fn evasions() -> Vec<(String, Vec<IpAddr>)> {
         all.extend(hosts(address).into_iter().map(|host| (format!("http://{host}:{{port}}/"), vec![])));
         // The name is honest, its answer is not; alone, or hidden among public ones.
         let public = IpAddr::from([1, 1, 1, 1]);
-        for answer in [vec![address.into()], vec![public, address.into()], vec![address.to_ipv6_mapped().into()]] {
+        for answer in
+            [vec![address.into()], vec![public, address.into()], vec![address.to_ipv6_mapped().into()]]
+        {
             all.push(("http://rebind.example:{port}/".into(), answer));
         }
     }
-    for v6 in ["::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "fec0::1", "ff02::1", "2001:db8::1", "100::1", "::2"] {
+    for v6 in [
+        "::1",
+        "::",
+        "fe80::1",
+        "fc00::1",
+        "fd00:ec2::254",
+        "fec0::1",
+        "ff02::1",
+        "2001:db8::1",
+        "100::1",
+        "::2",
+    ] {
         all.push((format!("http://[{v6}]:{{port}}/"), vec![]));
         all.push(("http://six.example:{port}/".into(), vec![v6.parse().unwrap()]));
     }
@@ -120,7 +133,14 @@ fn evasions() -> Vec<(String, Vec<IpAddr>)> {
     ] {
         all.push((url.to_owned(), vec![]));
     }
-    for name in ["localhost", "LOCALHOST", "localhost.", "ｌｏｃａｌｈｏｓｔ", "metadata.google.internal", "127.0.0.1.nip.example"] {
+    for name in [
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "ｌｏｃａｌｈｏｓｔ",
+        "metadata.google.internal",
+        "127.0.0.1.nip.example",
+    ] {
         all.push((format!("http://{name}:{{port}}/"), vec![Ipv4Addr::LOCALHOST.into()]));
     }
     all

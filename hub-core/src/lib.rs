@@ -8,6 +8,7 @@ pub mod cap;
 pub mod clocks;
 pub mod csv;
 pub mod delivery;
+pub mod figures;
 pub mod procedure;
 pub mod words;
 pub mod workflow;

@@ -166,15 +166,34 @@ mod tests {
     fn a_receiver_is_an_https_address_and_nothing_else() {
         let target = parse("https://city.example/hook?a=1").unwrap();
         assert_eq!(target.request_parts(), ("city.example".into(), "/hook?a=1".into()));
-        assert_eq!(parse("https://[2400::1]:8443").unwrap().request_parts(), ("[2400::1]:8443".into(), "/".into()));
+        assert_eq!(
+            parse("https://[2400::1]:8443").unwrap().request_parts(),
+            ("[2400::1]:8443".into(), "/".into())
+        );
         assert_eq!(parse("https://[2400::1]/").unwrap().host(), "2400::1");
         assert!(Target::parse("http://city.example/", true, Vec::new()).is_ok());
-        for wrong in ["http://city.example/", "ftp://city.example/", "file:///etc/passwd", "gopher://a/", "unix:/run/x", "javascript:1", "data:,x"] {
+        for wrong in [
+            "http://city.example/",
+            "ftp://city.example/",
+            "file:///etc/passwd",
+            "gopher://a/",
+            "unix:/run/x",
+            "javascript:1",
+            "data:,x",
+        ] {
             assert!(matches!(parse(wrong), Err(TargetError::Scheme(_))), "{wrong}");
         }
         assert_eq!(parse("https://u:p@city.example/").unwrap_err(), TargetError::Login);
         assert_eq!(parse("https://city.example/#x").unwrap_err(), TargetError::Fragment);
-        for wrong in ["", "city.example", "https://", "https:// x/", "https://a b/", "https://[::1%eth0]/", "https://1.2.3.999/"] {
+        for wrong in [
+            "",
+            "city.example",
+            "https://",
+            "https:// x/",
+            "https://a b/",
+            "https://[::1%eth0]/",
+            "https://1.2.3.999/",
+        ] {
             assert!(matches!(parse(wrong), Err(TargetError::Url(_))), "{wrong}");
         }
         assert_eq!(parse(&format!("https://a/{}", "x".repeat(2_000))).unwrap_err(), TargetError::Long);
