@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use protocol::SiteId;
 use serde::Deserialize;
 
+use crate::incidents::settings::{Incidents, IncidentsError};
+
 /// Everything that `central-hub.toml` may say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -16,6 +18,7 @@ pub struct Config {
     pub agents: Agents,
     pub broker: Broker,
     pub wall: Wall,
+    pub incidents: Incidents,
 }
 
 /// `[hub]`
@@ -132,6 +135,8 @@ impl Default for Broker {
 pub enum ConfigError {
     #[error(transparent)]
     File(#[from] settings::Error),
+    #[error(transparent)]
+    Incidents(#[from] IncidentsError),
     #[error("[http] certificate_file and key_file belong together")]
     WallCertificate,
     #[error("[agents] certificate_days = {0} is out of range: 1 to 825")]
@@ -158,6 +163,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
+        self.incidents.check()?;
         if let Some(address) = self.broker.external.as_ref().filter(|a| split_address(a).is_none()) {
             return Err(ConfigError::External(address.clone()));
         }
