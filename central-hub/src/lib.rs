@@ -23,3 +23,4 @@ pub mod still;
 pub mod store;
 pub mod uuid;
 pub mod web;
+pub mod webhooks;
