@@ -138,9 +138,9 @@ pub enum ConfigError {
     #[error(transparent)]
     File(#[from] settings::Error),
     #[error(transparent)]
-    Incidents(#[from] IncidentsError),
-    #[error(transparent)]
     Store(#[from] store::settings::SettingsError),
+    #[error(transparent)]
+    Incidents(#[from] IncidentsError),
     #[error("[http] certificate_file and key_file belong together")]
     WallCertificate,
     #[error("[agents] certificate_days = {0} is out of range: 1 to 825")]
@@ -167,8 +167,8 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        self.incidents.check()?;
         self.store.check()?;
+        self.incidents.check()?;
         if let Some(address) = self.broker.external.as_ref().filter(|a| split_address(a).is_none()) {
             return Err(ConfigError::External(address.clone()));
         }

@@ -24,3 +24,4 @@ pub mod still;
 pub mod store;
 pub mod uuid;
 pub mod web;
+pub mod webhooks;
