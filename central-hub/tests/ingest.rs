@@ -240,10 +240,14 @@ async fn changes_are_read_in_order_and_a_foreign_number_means_read_anew() {
     let start = hub.store.latest_change().await.unwrap();
     hub.send((1..=3).map(raised).collect()).await;
     let changes = hub.store.changes_after(start, 100).await.unwrap().unwrap();
-    assert_eq!(changes.iter().map(|c| c.number - start).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(
+        changes.iter().map(|c| c.number - start).collect::<Vec<_>>(),
+        [1, 2, 3, 4],
+        "three alerts, and their incident"
+    );
     assert_eq!(hub.store.changes_after(start + 1, 1).await.unwrap().unwrap()[0].number, start + 2);
-    assert!(hub.store.changes_after(start + 4, 100).await.unwrap().is_none());
-    assert_eq!(*hub.store.follow().borrow(), start + 3);
+    assert!(hub.store.changes_after(start + 5, 100).await.unwrap().is_none());
+    assert_eq!(*hub.store.follow().borrow(), start + 4);
 }
 
 #[tokio::test]

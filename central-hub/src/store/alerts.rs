@@ -180,8 +180,8 @@ impl Store {
                 ORDER BY a.at DESC, a.agent DESC, a.epoch DESC, a.seq DESC LIMIT $7"
             ),
         );
-        let rows = self.read().all::<AlertRow>(behind(statement.bind(site).bind(incidents), before, limit));
-        Ok(page(rows.await?, limit))
+        let statement = behind(statement.bind(site).bind(incidents), before, limit);
+        Ok(page(self.read().all::<AlertRow>(statement).await?, limit))
     }
 
     pub async fn alert(&self, agent: &str, epoch: &str, seq: i64) -> Result<Option<AlertView>, StoreError> {

@@ -141,7 +141,7 @@ macro_rules! select_incident {
 macro_rules! narrowed {
     () => {
         " AND alias_of IS NULL AND ($1 IS NULL OR kind = $1) AND ($2 IS NULL OR severity = $2)
-            AND ($3 IS NULL OR cameras LIKE $3 ESCAPE '\\') "
+            AND ($3 IS NULL OR replace(cameras, $3, '') <> cameras) "
     };
 }
 macro_rules! urgent {
@@ -178,11 +178,8 @@ impl Store {
         limit: u32,
     ) -> Result<(Vec<IncidentView>, Option<Cursor>), StoreError> {
         let statement = Self::listing(filter, order);
-        let camera = filter.camera.as_ref().map(|(agent, camera)| {
-            let pair = serde_json::json!([agent, camera]).to_string();
-            // Ids may hold `_`, which LIKE takes for any letter.
-            format!("%{}%", pair.replace('_', "\\_"))
-        });
+        let pair = |(agent, camera): &(String, String)| serde_json::json!([agent, camera]).to_string();
+        let camera = filter.camera.as_ref().map(pair);
         let statement =
             statement.bind(&filter.kind).bind(filter.severity.map(|s| i64::from(s.rank()))).bind(camera);
         let statement = match (order, behind) {
