@@ -85,10 +85,13 @@ packages() {
   # shellcheck disable=SC2086 # one word a package
   apt_install $missing || { echo "    trying again with fresh package lists 更新软件源后重试"; apt_update; apt_install $missing; } \
     || advise "check the network and the sources in /etc/apt, then run make setup again" "请检查网络和软件源后重新运行 make setup"
-  # The tests start a broker of their own; the package's should not stay behind as a service.
-  case " $missing " in
-    *mosquitto*) if [ -d /run/systemd/system ]; then as_root systemctl disable --now --quiet mosquitto || true; fi ;;
-  esac
+  # The tests start a broker and a database of their own; the packages' should not stay behind as services.
+  local service
+  for service in mosquitto postgresql; do
+    case " $missing " in
+      *"$service"*) if [ -d /run/systemd/system ]; then as_root systemctl disable --now --quiet "$service" || true; fi ;;
+    esac
+  done
   took "installed 已安装"
 }
 

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use protocol::SiteId;
 use serde::Deserialize;
 
+use crate::incidents::settings::{Incidents, IncidentsError};
+use crate::store;
+
 /// Everything that `central-hub.toml` may say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -15,7 +18,9 @@ pub struct Config {
     pub http: Http,
     pub agents: Agents,
     pub broker: Broker,
+    pub store: store::Settings,
     pub wall: Wall,
+    pub incidents: Incidents,
 }
 
 /// `[hub]`
@@ -132,6 +137,10 @@ impl Default for Broker {
 pub enum ConfigError {
     #[error(transparent)]
     File(#[from] settings::Error),
+    #[error(transparent)]
+    Store(#[from] store::settings::SettingsError),
+    #[error(transparent)]
+    Incidents(#[from] IncidentsError),
     #[error("[http] certificate_file and key_file belong together")]
     WallCertificate,
     #[error("[agents] certificate_days = {0} is out of range: 1 to 825")]
@@ -158,6 +167,8 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
+        self.store.check()?;
+        self.incidents.check()?;
         if let Some(address) = self.broker.external.as_ref().filter(|a| split_address(a).is_none()) {
             return Err(ConfigError::External(address.clone()));
         }

@@ -17,6 +17,7 @@ use crate::broker::{Broker, selftest};
 use crate::config::{self, Config};
 use crate::configs;
 use crate::door::peers::Peers;
+use crate::incidents::adopt;
 use crate::ingest::backlog::Backlog;
 use crate::ingest::link::{BrokerAddress, Link};
 use crate::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
@@ -66,6 +67,7 @@ struct Hub {
     ask_writer: mpsc::Sender<Question>,
     link: JoinHandle<()>,
     configs: JoinHandle<()>,
+    adopting: JoinHandle<()>,
     stop_link: CancellationToken,
     entrance: Entrance,
     /// Ends the feeds.
@@ -75,7 +77,8 @@ struct Hub {
 impl Hub {
     async fn start(config: &Config) -> anyhow::Result<Self> {
         let data = &config.hub.data;
-        let store = Store::open(data).await?;
+        let store = Store::open(data, &config.store).await?;
+        store.rule_book().set(config.incidents.clone());
         let only = lock(data)?;
         Ports::remove(data);
         store.forget_presence().await?;
@@ -94,6 +97,7 @@ impl Hub {
         let (hearing, mut heard) = watch::channel(false);
         let stop_link = CancellationToken::new();
         let configs = tokio::spawn(configs::run(address.clone(), store.clone(), stop_link.clone()));
+        let adopting = tokio::spawn(adopt::run(store.clone(), stop_link.clone()));
         let link = Link { broker: address, arrivals: to_writer, acks, hearing };
         let link = tokio::spawn(link.run(stop_link.clone()));
         match tokio::time::timeout(START_PATIENCE, heard.wait_for(|hearing| *hearing)).await {
@@ -126,6 +130,7 @@ impl Hub {
             ask_writer,
             link,
             configs,
+            adopting,
             stop_link,
             entrance,
             stop_http,
@@ -141,6 +146,7 @@ impl Hub {
         self.stop_link.cancel();
         finish("link", self.link).await;
         finish("configs", self.configs).await;
+        finish("adopting", self.adopting).await;
         finish("ingest", self.writer).await;
         if let Some(broker) = self.broker {
             let _ = tokio::time::timeout(STOP_PATIENCE, broker.stop()).await;

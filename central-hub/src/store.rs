@@ -1,9 +1,8 @@
-//! The hub's database: SQLite in the data folder.
+//! The hub's database: SQLite in the data folder, or PostgreSQL for several hubs.
 //!
-//! Owns every SQL statement of the hub. One connection writes, a pool reads; whoever commits
-//! something that the wall shows adds a row to `changes` in the same transaction and then calls
-//! [`Store::announce`]. Other processes (the commands beside a running hub) may write too: WAL and a
-//! busy timeout make that safe.
+//! Owns every SQL statement of the hub. What is written goes through a [`Tx`], what is read through a [`Read`];
+//! both take statements the same way for both engines (ADR 7). Whoever writes something that the wall shows
+//! notes it with [`Tx::changed`].
 
 pub mod agents;
 pub mod alerts;
@@ -12,35 +11,41 @@ pub mod authorities;
 pub mod certificates;
 pub mod changes;
 pub mod configs;
+mod engine;
+pub mod incidents;
 pub mod operators;
+pub mod places;
 pub mod records;
+pub mod settings;
+mod sql;
 pub mod stills;
 pub mod tokens;
+mod tx;
 
-use std::borrow::Cow;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
 
+use ::settings::SecretError;
 use protocol::Epoch;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{SqlStr, Sqlite, SqlitePool, Transaction};
 use tokio::sync::watch;
 
+pub use self::settings::Settings;
 use crate::clock::now_ms;
 use crate::credential;
+use engine::Pools;
+pub use engine::Row;
+pub use sql::{Bind, Sql, sql, sql_for};
+pub use tx::{Read, Tx};
 
-const MIGRATIONS: [(i64, &str, &str); 2] = [
-    (1, "first", include_str!("../migrations/0001_first.sql")),
-    (2, "enrolment", include_str!("../migrations/0002_enrolment.sql")),
-];
-/// 3.51.3 repaired a WAL-reset race that could corrupt a database with several writers.
-const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
-const READERS: u32 = 4;
+/// What a database says when it does not do what it was asked.
+pub use sqlx::Error as Fault;
+
 /// The first operator, made with the database.
 pub const FIRST_USER: &str = "admin";
+/// How often a transaction that lost against another one is tried.
+const TRIES: u32 = 10;
 
 /// Why the database could not do something.
 #[derive(Debug, thiserror::Error)]
@@ -53,31 +58,52 @@ pub enum StoreError {
         source: std::io::Error,
     },
     #[error("database: {0}")]
-    Sql(#[from] sqlx::Error),
+    Sql(#[from] Fault),
+    #[error("cannot reach the database of [store] url: {0}")]
+    Connect(#[source] Fault),
     #[error("database: cannot bring its tables up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
-    #[error("SQLite {found} is too old: {}.{}.{} or later is needed; build the hub with the bundled one", OLDEST_SQLITE.0, OLDEST_SQLITE.1, OLDEST_SQLITE.2)]
-    OldSqlite { found: String },
+    #[error("SQLite {found} is too old: {needed} or later is needed; build the hub with the bundled one")]
+    OldSqlite { found: String, needed: String },
+    #[error("PostgreSQL {found} is too old: {needed} or later is needed")]
+    OldPostgres { found: i64, needed: i64 },
+    #[error(
+        "the database of [store] url must keep UTF-8 and compare texts by their bytes: make it with \
+         CREATE DATABASE name TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+    )]
+    Collation,
     #[error("database: {what} holds `{value}`, which this version cannot read")]
     Unreadable { what: &'static str, value: String },
     #[error(transparent)]
     Credential(#[from] credential::CredentialError),
+    #[error("[store] password_file: {0}")]
+    Password(#[from] SecretError),
+}
+
+impl StoreError {
+    /// Whether the same, begun anew, may well succeed.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Sql(fault) if engine::is_transient(fault))
+    }
 }
 
 /// The open database. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub struct Store(Arc<Opened>);
+
+#[derive(Debug)]
+struct Opened {
     data: PathBuf,
-    writer: SqlitePool,
-    reader: SqlitePool,
+    pools: Pools,
     hub_epoch: Epoch,
     /// The latest change that this process knows to be committed.
     latest: watch::Sender<i64>,
+    rules: incidents::RuleBook,
 }
 
 impl Store {
-    /// Opens the database in `data`, making folder, database and first operator where they are missing.
-    pub async fn open(data: &Path) -> Result<Self, StoreError> {
+    /// Opens the database, making data folder, tables and first operator where they are missing.
+    pub async fn open(data: &Path, settings: &Settings) -> Result<Self, StoreError> {
         let fail = |doing, path: &Path| {
             let path = path.to_owned();
             move |source| StoreError::File { doing, path, source }
@@ -87,64 +113,71 @@ impl Store {
         let lock_path = data.join("hub.lock");
         let lock = closed_file(&lock_path).map_err(fail("open", &lock_path))?;
         lock.lock().map_err(fail("lock", &lock_path))?;
-        let path = data.join("hub.db");
-        drop(closed_file(&path).map_err(fail("open", &path))?);
 
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10));
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        check_version(&writer).await?;
-        let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
-            Migration::new(*version, Cow::from(*name), MigrationType::Simple, SqlStr::from_static(sql), false)
-        });
-        Migrator::with_migrations(migrations.collect()).run(&writer).await?;
-        let hub_epoch = first_rows(&writer, data).await?;
-        let latest: i64 =
-            sqlx::query_scalar("SELECT coalesce(max(change), 0) FROM changes").fetch_one(&writer).await?;
-        let reader = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .connect_with(options.pragma("query_only", "ON"))
-            .await?;
-        Ok(Self { data: data.to_owned(), writer, reader, hub_epoch, latest: watch::Sender::new(latest) })
+        let pools = Pools::open(data, settings).await?;
+        let latest = watch::Sender::new(0);
+        let hub_epoch = first_rows(&pools, &latest, data).await?;
+        let rules = incidents::RuleBook::default();
+        let store = Self(Arc::new(Opened { data: data.to_owned(), pools, hub_epoch, latest, rules }));
+        store.announce(store.latest_change().await?);
+        Ok(store)
     }
 
     /// The data folder.
     pub fn data(&self) -> &Path {
-        &self.data
+        &self.0.data
     }
 
     /// Minted with the database: an agent that sees a new one sends again what it still holds.
     pub fn hub_epoch(&self) -> &Epoch {
-        &self.hub_epoch
+        &self.0.hub_epoch
+    }
+
+    /// What goes together, by site.
+    pub fn rule_book(&self) -> &incidents::RuleBook {
+        &self.0.rules
+    }
+
+    /// Begins to write.
+    pub async fn write(&self) -> Result<Tx, StoreError> {
+        Tx::begin(&self.0.pools, &self.0.latest).await
+    }
+
+    /// Reads what is committed.
+    pub fn read(&self) -> Read<'_> {
+        Read(&self.0.pools)
+    }
+
+    /// Does it anew, a few times, while it only loses against other transactions. Everything that `work` does
+    /// happens in one transaction that it begins itself.
+    pub async fn retrying<T, F>(&self, mut work: impl FnMut() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        for tried in 1.. {
+            match work().await {
+                Err(error) if error.is_transient() && tried < TRIES => {
+                    tracing::debug!(%error, tried, "transaction lost against another one, trying again");
+                }
+                done => return done,
+            }
+        }
+        unreachable!("the last try returns")
     }
 
     /// Tells everyone who follows that changes up to this one are committed.
     pub fn announce(&self, change: i64) {
-        self.latest.send_if_modified(|latest| {
-            let newer = change > *latest;
-            *latest = (*latest).max(change);
-            newer
-        });
+        tx::announce(&self.0.latest, change);
     }
 
     /// Follows [`Self::announce`].
     pub fn follow(&self) -> watch::Receiver<i64> {
-        self.latest.subscribe()
+        self.0.latest.subscribe()
     }
 
     /// Finishes what is being written and closes the database.
     pub async fn close(&self) {
-        self.reader.close().await;
-        self.writer.close().await;
-    }
-
-    /// A transaction that holds the write lock from its beginning.
-    async fn write(&self) -> Result<Transaction<'_, Sqlite>, StoreError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        self.0.pools.close().await;
     }
 }
 
@@ -153,44 +186,36 @@ fn closed_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
 }
 
-async fn check_version(pool: &SqlitePool) -> Result<(), StoreError> {
-    let found: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(pool).await?;
-    let mut parts = found.split('.').map(|p| p.parse().unwrap_or(0));
-    let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-    if version < OLDEST_SQLITE { Err(StoreError::OldSqlite { found }) } else { Ok(()) }
-}
-
 /// The hub's epoch and the first operator, made together or not at all.
-async fn first_rows(pool: &SqlitePool, data: &Path) -> Result<Epoch, StoreError> {
-    let read = "SELECT value FROM meta WHERE name = 'hub_epoch'";
-    let epoch = match sqlx::query_scalar::<_, String>(read).fetch_optional(pool).await? {
-        Some(epoch) => epoch,
+async fn first_rows(pools: &Pools, latest: &watch::Sender<i64>, data: &Path) -> Result<Epoch, StoreError> {
+    let read = || sql("SELECT value FROM meta WHERE name = 'hub_epoch'");
+    let epoch = match Read(pools).optional::<(String,)>(read()).await? {
+        Some((epoch,)) => epoch,
         None => {
-            let epoch: String = credential::random_token()?.chars().take(16).collect();
-            let password = credential::random_password()?;
-            let hash = credential::password_hash(&password)?;
-            // The file first: a database without its file would lock everybody out.
-            write_first_password(data, &password)?;
-            let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-            sqlx::query("INSERT INTO users (user, password_hash, created_at) VALUES (?1, ?2, ?3)")
-                .bind(FIRST_USER)
-                .bind(hash)
-                .bind(now_ms())
-                .execute(&mut *tx)
-                .await?;
-            sqlx::query("INSERT INTO meta (name, value) VALUES ('hub_epoch', ?1)")
-                .bind(&epoch)
-                .execute(&mut *tx)
-                .await?;
-            tx.commit().await?;
-            tracing::info!(
-                user = FIRST_USER,
-                "first password made, see initial-password.txt in the data folder"
-            );
-            epoch
+            let mut tx = Tx::begin(pools, latest).await?;
+            // Another hub may be doing the same on the same database.
+            tx.lock("hub").await?;
+            match tx.optional::<(String,)>(read()).await? {
+                Some((epoch,)) => epoch,
+                None => make_first_rows(tx, data).await?,
+            }
         }
     };
     epoch.parse().map_err(|_| StoreError::Unreadable { what: "meta.hub_epoch", value: epoch })
+}
+
+async fn make_first_rows(mut tx: Tx, data: &Path) -> Result<String, StoreError> {
+    let epoch: String = credential::random_token()?.chars().take(16).collect();
+    let password = credential::random_password()?;
+    let hash = credential::password_hash(&password)?;
+    // The file first: a database without its file would lock everybody out.
+    write_first_password(data, &password)?;
+    let user = "INSERT INTO users (account, password_hash, created_at) VALUES ($1, $2, $3)";
+    tx.execute(sql(user).bind(FIRST_USER).bind(hash).bind(now_ms())).await?;
+    tx.execute(sql("INSERT INTO meta (name, value) VALUES ('hub_epoch', $1)").bind(&epoch)).await?;
+    tx.commit().await?;
+    tracing::info!(user = FIRST_USER, "first password made, see initial-password.txt in the data folder");
+    Ok(epoch)
 }
 
 fn first_password_path(data: &Path) -> PathBuf {

@@ -1,4 +1,6 @@
-//! Ingest on a real SQLite file: duplicates, conflicts, poison, order.
+//! Ingest on a real database: duplicates, conflicts, poison, order.
+
+mod world;
 
 use central_hub::ingest::read;
 use central_hub::store::Store;
@@ -21,7 +23,7 @@ const TOPIC: &str = "signalbox/v1/market/gate/alert";
 impl Hub {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("data")).await.unwrap();
+        let store = Store::open(&folder.path().join("data"), &world::store_settings()).await.unwrap();
         enrol(&store, "market", "gate").await;
         Self { store, cache: SettledCache::default(), _folder: folder }
     }
@@ -238,10 +240,14 @@ async fn changes_are_read_in_order_and_a_foreign_number_means_read_anew() {
     let start = hub.store.latest_change().await.unwrap();
     hub.send((1..=3).map(raised).collect()).await;
     let changes = hub.store.changes_after(start, 100).await.unwrap().unwrap();
-    assert_eq!(changes.iter().map(|c| c.number - start).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(
+        changes.iter().map(|c| c.number - start).collect::<Vec<_>>(),
+        [1, 2, 3, 4],
+        "three alerts, and their incident"
+    );
     assert_eq!(hub.store.changes_after(start + 1, 1).await.unwrap().unwrap()[0].number, start + 2);
-    assert!(hub.store.changes_after(start + 4, 100).await.unwrap().is_none());
-    assert_eq!(*hub.store.follow().borrow(), start + 3);
+    assert!(hub.store.changes_after(start + 5, 100).await.unwrap().is_none());
+    assert_eq!(*hub.store.follow().borrow(), start + 4);
 }
 
 #[tokio::test]

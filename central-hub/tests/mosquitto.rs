@@ -77,7 +77,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("data")).await.unwrap();
+        let store = Store::open(&folder.path().join("data"), &Default::default()).await.unwrap();
         let ca = Ca::open(&store).await.unwrap();
         // A free port: mosquitto cannot choose one by itself.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

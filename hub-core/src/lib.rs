@@ -1,5 +1,19 @@
-//! The hub's pure rules. For now: what is settled, as ranges, which hub and agent share.
+//! The hub's pure rules: what is settled (as ranges, which hub and agent share), which alerts are one incident, how it is
+//! worked on, how other systems are told.
 //!
-//! No clock, socket, file or database in here; the hub's shell (central-hub) feeds and stores it.
+//! No clock, socket, file, thread, lock or random number in here, and no order of a hash map; the hub's shell
+//! (central-hub) feeds and stores it.
+
+pub mod address;
+pub mod area;
+pub mod cap;
+pub mod clocks;
+pub mod correlate;
+pub mod csv;
+pub mod delivery;
+pub mod figures;
+pub mod procedure;
+pub mod words;
+pub mod workflow;
 
 pub use protocol::RangeSet;

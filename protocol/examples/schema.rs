@@ -1,4 +1,4 @@
-//! Writes the JSON Schema of every message into `protocol/schema`.
+//! Writes the JSON Schema of every message into `protocol/schema`, and the table of kinds into `docs/ref/kinds.md`.
 
 fn main() -> std::io::Result<()> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
@@ -7,5 +7,8 @@ fn main() -> std::io::Result<()> {
         std::fs::write(folder.join(name), text + "\n")?;
         println!("wrote protocol/schema/{name}");
     }
+    let table = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/ref/kinds.md");
+    std::fs::write(table, protocol::kinds::markdown())?;
+    println!("wrote docs/ref/kinds.md");
     Ok(())
 }

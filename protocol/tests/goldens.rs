@@ -33,6 +33,7 @@ fn version_1_is_read_and_written_unchanged() {
     survives::<DesiredConfig>("v1/config.json");
     survives::<Command>("v1/command.json");
     survives::<Reply>("v1/reply.json");
+    survives::<protocol::exchange::Incident>("v1/incident.json");
 }
 
 #[test]
@@ -43,6 +44,14 @@ fn schemas_are_up_to_date() {
         let now = serde_json::to_string_pretty(&schema).unwrap() + "\n";
         assert_eq!(written, now, "{name} is stale: run `cargo run -p protocol --example schema`");
     }
+}
+
+#[test]
+fn the_table_of_kinds_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/ref/kinds.md");
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    let now = protocol::kinds::markdown();
+    assert_eq!(written, now, "docs/ref/kinds.md is stale: run `cargo run -p protocol --example schema`");
 }
 
 /// The first golden record with one field replaced or added.

@@ -55,7 +55,9 @@ impl Sources {
                 .rev()
                 .take_while(|l| l.starts_with("#[") || l.starts_with("///"))
                 .collect();
-            let reads = before.iter().any(|l| l.contains("Deserialize"));
+            // What is written as one text is a value and no section.
+            let reads = before.iter().any(|l| l.contains("Deserialize"))
+                && !before.iter().any(|l| l.contains("from = "));
             let doc: Vec<&str> =
                 before.iter().rev().filter_map(|l| l.strip_prefix("///")).map(str::trim).collect();
             let body = &text[at + head.len()..];

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use protocol::{AgentId, AgentState, CameraState, Health, SiteId, Status, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
+use super::changes::Subject;
 use super::configs::{self, ConfigView};
-use super::{Store, StoreError, audit, changes};
+use super::{Store, StoreError, Tx, audit, sql};
 use crate::clock::now_ms;
 
 /// An agent as the API shows it.
@@ -83,22 +84,22 @@ impl Store {
     pub async fn revoke_agent(&self, agent: &AgentId, actor: &str) -> Result<bool, StoreError> {
         let now = now_ms();
         let mut tx = self.write().await?;
-        let sql = "UPDATE certificates SET state = 'revoked', ended_at = ?2
-            WHERE agent = ?1 AND state IN ('pending', 'active')";
-        let ended = sqlx::query(sql).bind(agent.as_str()).bind(now).execute(&mut *tx).await?.rows_affected();
-        let sql = "DELETE FROM tokens WHERE agent = ?1 AND redeemed_at IS NULL AND expires_at > ?2";
-        let tokens = sqlx::query(sql).bind(agent.as_str()).bind(now).execute(&mut *tx).await?.rows_affected();
-        let sql = "UPDATE agents SET revoked_at = ?2, state = 'offline', since = ?2
-            WHERE agent = ?1 AND revoked_at IS NULL";
-        let there = sqlx::query(sql).bind(agent.as_str()).bind(now).execute(&mut *tx).await?.rows_affected();
+        lock(&mut tx, agent).await?;
+        let text = "UPDATE certificates SET state = 'revoked', ended_at = $2
+            WHERE agent = $1 AND state IN ('pending', 'active')";
+        let ended = tx.execute(sql(text).bind(agent.as_str()).bind(now)).await?;
+        let text = "DELETE FROM tokens WHERE agent = $1 AND redeemed_at IS NULL AND expires_at > $2";
+        let tokens = tx.execute(sql(text).bind(agent.as_str()).bind(now)).await?;
+        let text = "UPDATE agents SET revoked_at = $2, state = 'offline', since = $2
+            WHERE agent = $1 AND revoked_at IS NULL";
+        let there = tx.execute(sql(text).bind(agent.as_str()).bind(now)).await?;
         if ended + tokens + there == 0 {
             return Ok(false);
         }
         let detail = format!("{ended} valid certificates and {tokens} open tokens were taken away.");
         audit::log(&mut tx, "revoked", actor, Some(agent.as_str()), &detail).await?;
-        let change = changes::log_agent(&mut tx, agent.as_str()).await?;
+        tx.changed(Subject::Agent(agent.to_string()));
         tx.commit().await?;
-        self.announce(change);
         Ok(true)
     }
 
@@ -106,63 +107,57 @@ impl Store {
     /// was not held already.
     pub async fn hold_agent(&self, agent: &AgentId, why: &str, actor: &str) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let Some(change) = hold(&mut tx, agent, why, actor).await? else { return Ok(false) };
+        let held = hold(&mut tx, agent, why, actor).await?;
         tx.commit().await?;
-        self.announce(change);
-        Ok(true)
+        Ok(held)
     }
 
     /// Ends what [`Self::hold_agent`] began; whether it was held.
     pub async fn release_agent(&self, agent: &AgentId, actor: &str) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let sql = "UPDATE agents SET held_at = NULL, held_why = NULL
-            WHERE agent = ?1 AND held_at IS NOT NULL";
-        if sqlx::query(sql).bind(agent.as_str()).execute(&mut *tx).await?.rows_affected() == 0 {
+        let text = "UPDATE agents SET held_at = NULL, held_why = NULL
+            WHERE agent = $1 AND held_at IS NOT NULL";
+        if tx.execute(sql(text).bind(agent.as_str())).await? == 0 {
             return Ok(false);
         }
         audit::log(&mut tx, "released", actor, Some(agent.as_str()), "It may connect again.").await?;
-        let change = changes::log_agent(&mut tx, agent.as_str()).await?;
+        tx.changed(Subject::Agent(agent.to_string()));
         tx.commit().await?;
-        self.announce(change);
         Ok(true)
     }
 
     /// The name that its token gave it.
     pub async fn given_name(&self, agent: &AgentId) -> Result<Option<String>, StoreError> {
-        let sql = "SELECT name FROM agents WHERE agent = ?1";
-        let row = sqlx::query_scalar(sql).bind(agent.as_str()).fetch_optional(&self.reader).await?;
-        Ok(row.flatten())
+        let text = "SELECT name FROM agents WHERE agent = $1";
+        let row = self.read().optional::<(Option<String>,)>(sql(text).bind(agent.as_str())).await?;
+        Ok(row.and_then(|(name,)| name))
     }
 
     pub async fn list_agents(&self) -> Result<Vec<Listed>, StoreError> {
-        let sql =
+        let text =
             "SELECT agent, site, coalesce(own_name, name) AS name, state, revoked_at IS NOT NULL AS revoked,
             held_why, (SELECT max(c.not_after) FROM certificates c WHERE c.agent = agents.agent
                 AND c.state IN ('pending', 'active')) AS valid_until
             FROM agents ORDER BY site, agent";
-        Ok(sqlx::query_as(sql).fetch_all(&self.reader).await?)
+        Ok(self.read().all(sql(text)).await?)
     }
 
     /// After a start nobody has been heard yet: what was online or offline is unknown.
     pub async fn forget_presence(&self) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        let sql = "UPDATE agents SET state = 'unknown', since = ?1 WHERE state <> 'unknown' RETURNING agent";
-        let agents: Vec<String> = sqlx::query_scalar(sql).bind(now_ms()).fetch_all(&mut *tx).await?;
-        let mut latest = 0;
-        for agent in agents {
-            latest = changes::log_agent(&mut tx, &agent).await?;
+        let text = "UPDATE agents SET state = 'unknown', since = $1 WHERE state <> 'unknown' RETURNING agent";
+        for (agent,) in tx.all::<(String,)>(sql(text).bind(now_ms())).await? {
+            tx.changed(Subject::Agent(agent));
         }
-        tx.commit().await?;
-        self.announce(latest);
-        Ok(())
+        tx.commit().await
     }
 
     /// All agents, or one.
     pub async fn agents(&self, only: Option<&str>) -> Result<Vec<AgentView>, StoreError> {
-        let sql = "SELECT agent, camera, name, state, since, reason, width, height FROM cameras
-            WHERE ?1 IS NULL OR agent = ?1 ORDER BY agent, camera";
+        let text = "SELECT agent, camera, name, state, since, reason, width, height FROM cameras
+            WHERE $1 IS NULL OR agent = $1 ORDER BY agent, camera";
         let mut cameras: BTreeMap<String, Vec<CameraView>> = BTreeMap::new();
-        for row in sqlx::query_as::<_, CameraRow>(sql).bind(only).fetch_all(&self.reader).await? {
+        for row in self.read().all::<CameraRow>(sql(text).bind(only)).await? {
             cameras.entry(row.agent).or_default().push(CameraView {
                 camera: row.camera,
                 name: row.name,
@@ -173,10 +168,10 @@ impl Store {
                 height: row.height,
             });
         }
-        let sql =
+        let text =
             "SELECT site, agent, coalesce(own_name, name) AS name, state, version, since, last_seen, health
-            FROM agents WHERE ?1 IS NULL OR agent = ?1 ORDER BY site, agent";
-        let rows: Vec<AgentRow> = sqlx::query_as(sql).bind(only).fetch_all(&self.reader).await?;
+            FROM agents WHERE $1 IS NULL OR agent = $1 ORDER BY site, agent";
+        let rows: Vec<AgentRow> = self.read().all(sql(text).bind(only)).await?;
         let mut configs: BTreeMap<String, ConfigView> = self.config_views(only).await?.into_iter().collect();
         Ok(rows
             .into_iter()
@@ -196,102 +191,103 @@ impl Store {
     }
 }
 
-/// [`Store::hold_agent`] within somebody's transaction; the change's number, where it was not held already.
-pub(super) async fn hold(
-    db: &mut SqliteConnection,
-    agent: &AgentId,
-    why: &str,
-    actor: &str,
-) -> Result<Option<i64>, StoreError> {
-    let sql = "UPDATE agents SET held_at = ?2, held_why = ?3 WHERE agent = ?1 AND held_at IS NULL";
-    let query = sqlx::query(sql).bind(agent.as_str()).bind(now_ms()).bind(why);
-    if query.execute(&mut *db).await?.rows_affected() == 0 {
-        return Ok(None);
-    }
-    audit::log(db, "held", actor, Some(agent.as_str()), why).await?;
-    Ok(Some(changes::log_agent(db, agent.as_str()).await?))
+/// Held by whoever reads what there is of an agent and decides upon it.
+pub(super) async fn lock(tx: &mut Tx, agent: &AgentId) -> Result<(), StoreError> {
+    tx.lock(&format!("agent/{agent}")).await
 }
 
-/// Lets an agent in, anew where it was taken away; the change's number.
+/// [`Store::hold_agent`] within somebody's transaction; whether it was not held already.
+pub(super) async fn hold(tx: &mut Tx, agent: &AgentId, why: &str, actor: &str) -> Result<bool, StoreError> {
+    let text = "UPDATE agents SET held_at = $2, held_why = $3 WHERE agent = $1 AND held_at IS NULL";
+    if tx.execute(sql(text).bind(agent.as_str()).bind(now_ms()).bind(why)).await? == 0 {
+        return Ok(false);
+    }
+    audit::log(tx, "held", actor, Some(agent.as_str()), why).await?;
+    tx.changed(Subject::Agent(agent.to_string()));
+    Ok(true)
+}
+
+/// Lets an agent in, anew where it was taken away.
 pub(super) async fn let_in(
-    db: &mut SqliteConnection,
+    tx: &mut Tx,
     site: &SiteId,
     agent: &AgentId,
     name: Option<&str>,
-) -> Result<i64, StoreError> {
-    let sql = "INSERT INTO agents (agent, site, name, created_at) VALUES (?1, ?2, ?3, ?4)
-        ON CONFLICT (agent) DO UPDATE SET site = excluded.site, name = coalesce(excluded.name, name),
+) -> Result<(), StoreError> {
+    let text = "INSERT INTO agents (agent, site, name, created_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (agent) DO UPDATE SET site = excluded.site, name = coalesce(excluded.name, agents.name),
             revoked_at = NULL, held_at = NULL, held_why = NULL";
-    sqlx::query(sql)
-        .bind(agent.as_str())
-        .bind(site.as_str())
-        .bind(name)
-        .bind(now_ms())
-        .execute(&mut *db)
-        .await?;
-    changes::log_agent(db, agent.as_str()).await
+    tx.execute(sql(text).bind(agent.as_str()).bind(site.as_str()).bind(name).bind(now_ms())).await?;
+    tx.changed(Subject::Agent(agent.to_string()));
+    Ok(())
 }
 
-/// Writes down an agent's word about itself; the change's number.
+/// Writes down an agent's word about itself.
 pub(super) async fn put_status(
-    db: &mut SqliteConnection,
+    tx: &mut Tx,
     agent: &str,
     status: &Status,
     now: i64,
-) -> Result<i64, StoreError> {
+) -> Result<(), StoreError> {
     let state = match status.state {
         AgentState::Online => "online",
         AgentState::Offline => "offline",
     };
     // The last will carries neither name nor version: then the last known ones stand.
-    let sql =
-        "UPDATE agents SET state = ?2, own_name = coalesce(?3, own_name), version = coalesce(?4, version),
-        since = ?5, last_seen = CASE ?2 WHEN 'online' THEN ?6 ELSE last_seen END WHERE agent = ?1";
-    sqlx::query(sql)
-        .bind(agent)
-        .bind(state)
-        .bind(&status.name)
-        .bind(&status.version)
-        .bind(status.since.map_or(now, Timestamp::unix_ms))
-        .bind(now)
-        .execute(&mut *db)
-        .await?;
+    let text =
+        "UPDATE agents SET state = $2, own_name = coalesce($3, own_name), version = coalesce($4, version),
+        since = $5, last_seen = CASE $2 WHEN 'online' THEN $6 ELSE last_seen END WHERE agent = $1";
+    tx.execute(
+        sql(text)
+            .bind(agent)
+            .bind(state)
+            .bind(&status.name)
+            .bind(&status.version)
+            .bind(status.since.map_or(now, Timestamp::unix_ms))
+            .bind(now),
+    )
+    .await?;
     if let Some(report) = &status.config {
-        configs::put_report(db, agent, report).await?;
+        configs::put_report(tx, agent, report).await?;
     }
     if let Some(cameras) = &status.cameras {
-        sqlx::query("DELETE FROM cameras WHERE agent = ?1").bind(agent).execute(&mut *db).await?;
-        let sql = "INSERT OR REPLACE INTO cameras (agent, camera, name, state, since, reason, width, height)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        tx.execute(sql("DELETE FROM cameras WHERE agent = $1").bind(agent)).await?;
+        let text = "INSERT INTO cameras (agent, camera, name, state, since, reason, width, height)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            ON CONFLICT (agent, camera) DO UPDATE SET name = excluded.name, state = excluded.state,
+                since = excluded.since, reason = excluded.reason, width = excluded.width, height = excluded.height";
         for camera in cameras {
-            sqlx::query(sql)
-                .bind(agent)
-                .bind(camera.camera.as_str())
-                .bind(&camera.name)
-                .bind(camera_state(camera.state))
-                .bind(camera.since.unix_ms())
-                .bind(&camera.reason)
-                .bind(camera.width)
-                .bind(camera.height)
-                .execute(&mut *db)
-                .await?;
+            tx.execute(
+                sql(text)
+                    .bind(agent)
+                    .bind(camera.camera.as_str())
+                    .bind(&camera.name)
+                    .bind(camera_state(camera.state))
+                    .bind(camera.since.unix_ms())
+                    .bind(&camera.reason)
+                    .bind(camera.width)
+                    .bind(camera.height),
+            )
+            .await?;
         }
     }
-    changes::log_agent(db, agent).await
+    tx.changed(Subject::Agent(agent.to_owned()));
+    Ok(())
 }
 
-/// Writes down an agent's last figures; the change's number.
+/// Writes down an agent's last figures.
 pub(super) async fn put_health(
-    db: &mut SqliteConnection,
+    tx: &mut Tx,
     agent: &str,
     health: &Health,
     now: i64,
-) -> Result<i64, StoreError> {
+) -> Result<(), StoreError> {
     let json = serde_json::to_string(health)
         .map_err(|e| StoreError::Unreadable { what: "health", value: e.to_string() })?;
-    let sql = "UPDATE agents SET health = ?2, last_seen = ?3 WHERE agent = ?1";
-    sqlx::query(sql).bind(agent).bind(json).bind(now).execute(&mut *db).await?;
-    changes::log_agent(db, agent).await
+    let text = "UPDATE agents SET health = $2, last_seen = $3 WHERE agent = $1";
+    tx.execute(sql(text).bind(agent).bind(json).bind(now)).await?;
+    tx.changed(Subject::Agent(agent.to_owned()));
+    Ok(())
 }
 
 fn camera_state(state: CameraState) -> &'static str {

@@ -2,10 +2,9 @@
 //!
 //! Whoever writes because of something that comes from outside bounds how often (see `door::quota`).
 
-use sqlx::SqliteConnection;
-
-use super::{Store, StoreError};
+use super::{Store, StoreError, Tx, sql};
 use crate::clock::now_ms;
+use crate::uuid::uuid7;
 
 /// Longest detail; the rest is cut off.
 const DETAIL_CHARS: usize = 500;
@@ -35,33 +34,35 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         log(&mut tx, action, actor, agent, detail).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// The newest rows of an action, newest first.
     pub async fn audited(&self, action: &str, most: u32) -> Result<Vec<AuditRow>, StoreError> {
-        let sql =
-            "SELECT at, action, actor, agent, detail FROM audit WHERE action = ?1 ORDER BY id DESC LIMIT ?2";
-        Ok(sqlx::query_as(sql).bind(action).bind(most).fetch_all(&self.reader).await?)
+        let text =
+            "SELECT at, action, actor, agent, detail FROM audit WHERE action = $1 ORDER BY id DESC LIMIT $2";
+        Ok(self.read().all(sql(text).bind(action).bind(most)).await?)
     }
 }
 
 /// The same within somebody's transaction: decided and noted together or not at all.
 pub(super) async fn log(
-    db: &mut SqliteConnection,
+    tx: &mut Tx,
     action: &str,
     actor: &str,
     agent: Option<&str>,
     detail: &str,
 ) -> Result<(), StoreError> {
     let detail: String = detail.chars().take(DETAIL_CHARS).collect();
-    sqlx::query("INSERT INTO audit (at, action, actor, agent, detail) VALUES (?1, ?2, ?3, ?4, ?5)")
-        .bind(now_ms())
-        .bind(action)
-        .bind(actor)
-        .bind(agent)
-        .bind(detail)
-        .execute(db)
-        .await?;
+    tx.execute(
+        sql("INSERT INTO audit (id, at, action, actor, agent, detail) VALUES ($1, $2, $3, $4, $5, $6)")
+            .bind(uuid7()?)
+            .bind(now_ms())
+            .bind(action)
+            .bind(actor)
+            .bind(agent)
+            .bind(detail),
+    )
+    .await?;
     Ok(())
 }

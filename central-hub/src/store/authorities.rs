@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Store, StoreError, audit};
+use super::{Store, StoreError, audit, sql};
 use crate::clock::now_ms;
 
 /// An authority's row.
@@ -28,9 +28,9 @@ pub enum Retired {
 impl Store {
     /// The believed authorities, oldest first.
     pub async fn authorities(&self) -> Result<Vec<AuthorityRow>, StoreError> {
-        let sql = "SELECT fingerprint, pem, created_at FROM authorities WHERE retired_at IS NULL
+        let text = "SELECT fingerprint, pem, created_at FROM authorities WHERE retired_at IS NULL
             ORDER BY created_at, fingerprint";
-        Ok(sqlx::query_as(sql).fetch_all(&self.reader).await?)
+        Ok(self.read().all(sql(text)).await?)
     }
 
     /// Adds an authority where exactly `beside` are believed already; whether it was added. Two
@@ -44,21 +44,23 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let now = now_ms();
         let mut tx = self.write().await?;
-        let (believed, newest): (i64, i64) = sqlx::query_as(
-            "SELECT count(*), coalesce(max(created_at), 0) FROM authorities WHERE retired_at IS NULL",
-        )
-        .fetch_one(&mut *tx)
-        .await?;
+        tx.lock("authorities").await?;
+        let (believed, newest): (i64, i64) = tx
+            .one(sql(
+                "SELECT count(*), coalesce(max(created_at), 0) FROM authorities WHERE retired_at IS NULL",
+            ))
+            .await?;
         if usize::try_from(believed) != Ok(beside) {
             return Ok(false);
         }
         // Their order is the order of their making, whatever the clock has done since.
-        sqlx::query("INSERT INTO authorities (fingerprint, pem, created_at) VALUES (?1, ?2, ?3)")
-            .bind(fingerprint)
-            .bind(pem)
-            .bind(now.max(newest + 1))
-            .execute(&mut *tx)
-            .await?;
+        tx.execute(
+            sql("INSERT INTO authorities (fingerprint, pem, created_at) VALUES ($1, $2, $3)")
+                .bind(fingerprint)
+                .bind(pem)
+                .bind(now.max(newest + 1)),
+        )
+        .await?;
         let detail = format!("Its fingerprint (SHA-256) is {fingerprint}.");
         audit::log(&mut tx, "authority_made", actor, None, &detail).await?;
         tx.commit().await?;
@@ -74,26 +76,26 @@ impl Store {
     ) -> Result<Retired, StoreError> {
         let now = now_ms();
         let mut tx = self.write().await?;
-        let sql = "SELECT fingerprint FROM authorities WHERE retired_at IS NULL
+        tx.lock("authorities").await?;
+        let text = "SELECT fingerprint FROM authorities WHERE retired_at IS NULL
             ORDER BY created_at, fingerprint";
-        let believed: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *tx).await?;
-        if believed.len() < 2 || believed[0] != fingerprint {
+        let believed: Vec<(String,)> = tx.all(sql(text)).await?;
+        if believed.len() < 2 || believed[0].0 != fingerprint {
             return Ok(Retired::NoOther);
         }
-        let sql = "SELECT count(*) FROM certificates
-            WHERE authority = ?1 AND state IN ('pending', 'active')";
-        let needed: i64 = sqlx::query_scalar(sql).bind(fingerprint).fetch_one(&mut *tx).await?;
+        let text = "SELECT count(*) FROM certificates
+            WHERE authority = $1 AND state IN ('pending', 'active')";
+        let (needed,): (i64,) = tx.one(sql(text).bind(fingerprint)).await?;
         if needed > 0 && !force {
             return Ok(Retired::Needed(needed.unsigned_abs()));
         }
-        let sql = "UPDATE certificates SET state = 'revoked', ended_at = ?2
-            WHERE authority = ?1 AND state IN ('pending', 'active')";
-        sqlx::query(sql).bind(fingerprint).bind(now).execute(&mut *tx).await?;
-        sqlx::query("UPDATE authorities SET retired_at = ?2 WHERE fingerprint = ?1")
-            .bind(fingerprint)
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
+        let text = "UPDATE certificates SET state = 'revoked', ended_at = $2
+            WHERE authority = $1 AND state IN ('pending', 'active')";
+        tx.execute(sql(text).bind(fingerprint).bind(now)).await?;
+        tx.execute(
+            sql("UPDATE authorities SET retired_at = $2 WHERE fingerprint = $1").bind(fingerprint).bind(now),
+        )
+        .await?;
         let detail = format!(
             "Authority {fingerprint} is believed no longer; {needed} valid certificates of it ended."
         );

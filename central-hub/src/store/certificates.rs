@@ -2,9 +2,9 @@
 
 use protocol::enrol::Identity;
 use protocol::{AgentId, SiteId};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
-use super::{Store, StoreError, audit};
+use super::{Store, StoreError, Tx, agents, audit, sql};
 use crate::clock::now_ms;
 
 /// Most certificates one agent gets in an hour: a box that asks on and on fills no disk.
@@ -100,22 +100,22 @@ const COLUMNS: &str = "SELECT c.serial, c.site, c.agent, c.state, c.not_after, a
 impl Store {
     /// What the list says of a serial number.
     pub async fn certificate(&self, serial: &str) -> Result<Option<Certificate>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE c.serial = ?1"));
-        let row: Option<Row> = sqlx::query_as(sql).bind(serial).fetch_optional(&self.reader).await?;
+        let text = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE c.serial = $1"));
+        let row: Option<Row> = self.read().optional(sql(text).bind(serial)).await?;
         row.map(certificate).transpose()
     }
 
     /// Everything that is valid now.
     pub async fn valid_certificates(&self) -> Result<Vec<Certificate>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE c.state IN ('pending', 'active')"));
-        let rows: Vec<Row> = sqlx::query_as(sql).fetch_all(&self.reader).await?;
+        let text = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE c.state IN ('pending', 'active')"));
+        let rows: Vec<Row> = self.read().all(sql(text)).await?;
         rows.into_iter().map(certificate).collect()
     }
 
     /// The text and dates of a certificate.
     pub async fn stored_certificate(&self, serial: &str) -> Result<Option<Stored>, StoreError> {
-        let sql = "SELECT pem, authority, not_before, not_after FROM certificates WHERE serial = ?1";
-        Ok(sqlx::query_as(sql).bind(serial).fetch_optional(&self.reader).await?)
+        let text = "SELECT pem, authority, not_before, not_after FROM certificates WHERE serial = $1";
+        Ok(self.read().optional(sql(text).bind(serial)).await?)
     }
 
     /// Puts a renewed certificate beside the one by which it was asked for (`by`). There is one pending
@@ -124,11 +124,12 @@ impl Store {
         let now = now_ms();
         let agent = &issued.identity.agent;
         let mut tx = self.write().await?;
-        let sql = sqlx::AssertSqlSafe(format!(
-            "{COLUMNS} WHERE c.serial = ?1 AND c.state IN ('pending', 'active')
+        agents::lock(&mut tx, agent).await?;
+        let text = sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE c.serial = $1 AND c.state IN ('pending', 'active')
                 AND a.held_at IS NULL AND a.revoked_at IS NULL AND a.site = c.site"
         ));
-        let row: Option<Row> = sqlx::query_as(sql).bind(by).fetch_optional(&mut *tx).await?;
+        let row: Option<Row> = tx.optional(sql(text).bind(by)).await?;
         let Some(present) = row.map(certificate).transpose()? else { return Ok(Renewed::NotValid) };
         if present.identity != issued.identity {
             return Ok(Renewed::NotValid);
@@ -136,17 +137,15 @@ impl Store {
         if present.state == State::Pending {
             activate(&mut tx, agent, by, now).await?;
         }
-        let sql = "SELECT serial, key_hash FROM certificates WHERE agent = ?1 AND state = 'pending'";
-        let pending: Option<(String, Vec<u8>)> =
-            sqlx::query_as(sql).bind(agent.as_str()).fetch_optional(&mut *tx).await?;
+        let text = "SELECT serial, key_hash FROM certificates WHERE agent = $1 AND state = 'pending'";
+        let pending: Option<(String, Vec<u8>)> = tx.optional(sql(text).bind(agent.as_str())).await?;
         if let Some((serial, key_hash)) = &pending
             && *key_hash == issued.key_hash
         {
             return Ok(Renewed::Again(serial.clone()));
         }
-        let sql = "SELECT count(*) FROM certificates WHERE agent = ?1 AND issued_at > ?2";
-        let lately: i64 =
-            sqlx::query_scalar(sql).bind(agent.as_str()).bind(now - HOUR_MS).fetch_one(&mut *tx).await?;
+        let text = "SELECT count(*) FROM certificates WHERE agent = $1 AND issued_at > $2";
+        let (lately,): (i64,) = tx.one(sql(text).bind(agent.as_str()).bind(now - HOUR_MS)).await?;
         if lately >= ISSUED_AN_HOUR {
             return Ok(Renewed::TooMany);
         }
@@ -164,9 +163,11 @@ impl Store {
     /// From now on this is its box's only certificate. Whether it is valid; again is as good as once.
     pub async fn confirm(&self, serial: &str) -> Result<bool, StoreError> {
         let now = now_ms();
+        let Some(known) = self.certificate(serial).await? else { return Ok(false) };
         let mut tx = self.write().await?;
-        let sql = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE c.serial = ?1"));
-        let row: Option<Row> = sqlx::query_as(sql).bind(serial).fetch_optional(&mut *tx).await?;
+        agents::lock(&mut tx, &known.identity.agent).await?;
+        let text = sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE c.serial = $1"));
+        let row: Option<Row> = tx.optional(sql(text).bind(serial)).await?;
         let Some(present) = row.map(certificate).transpose()? else { return Ok(false) };
         match present.state {
             State::Pending => {
@@ -185,74 +186,62 @@ impl Store {
 
     /// The certificates of an authority that ended before their time and have not expired: serial, when.
     pub async fn ended_under(&self, authority: &str) -> Result<Vec<(String, i64)>, StoreError> {
-        let sql = "SELECT serial, coalesce(ended_at, issued_at) FROM certificates
-            WHERE authority = ?1 AND state IN ('superseded', 'revoked') AND not_after > ?2 ORDER BY serial";
-        Ok(sqlx::query_as(sql).bind(authority).bind(now_ms()).fetch_all(&self.reader).await?)
+        let text = "SELECT serial, coalesce(ended_at, issued_at) FROM certificates
+            WHERE authority = $1 AND state IN ('superseded', 'revoked') AND not_after > $2 ORDER BY serial";
+        Ok(self.read().all(sql(text).bind(authority).bind(now_ms())).await?)
     }
 
     /// The valid certificates that an authority has signed.
     pub async fn valid_under(&self, authority: &str) -> Result<Vec<Bearer>, StoreError> {
-        let sql = "SELECT serial, site, agent, not_after FROM certificates
-            WHERE authority = ?1 AND state IN ('pending', 'active') ORDER BY site, agent";
-        Ok(sqlx::query_as(sql).bind(authority).fetch_all(&self.reader).await?)
+        let text = "SELECT serial, site, agent, not_after FROM certificates
+            WHERE authority = $1 AND state IN ('pending', 'active') ORDER BY site, agent";
+        Ok(self.read().all(sql(text).bind(authority)).await?)
     }
 }
 
 /// Adds a certificate to the list.
-pub(super) async fn insert(
-    db: &mut SqliteConnection,
-    issued: &Issued,
-    state: &str,
-    now: i64,
-) -> Result<(), StoreError> {
-    let sql = "INSERT INTO certificates
+pub(super) async fn insert(tx: &mut Tx, issued: &Issued, state: &str, now: i64) -> Result<(), StoreError> {
+    let text = "INSERT INTO certificates
         (serial, site, agent, authority, key_hash, pem, issued_at, not_before, not_after, state)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-    sqlx::query(sql)
-        .bind(&issued.serial)
-        .bind(issued.identity.site.as_str())
-        .bind(issued.identity.agent.as_str())
-        .bind(&issued.authority)
-        .bind(&issued.key_hash)
-        .bind(&issued.pem)
-        .bind(now)
-        .bind(issued.not_before)
-        .bind(issued.not_after)
-        .bind(state)
-        .execute(db)
-        .await?;
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    tx.execute(
+        sql(text)
+            .bind(&issued.serial)
+            .bind(issued.identity.site.as_str())
+            .bind(issued.identity.agent.as_str())
+            .bind(&issued.authority)
+            .bind(&issued.key_hash)
+            .bind(&issued.pem)
+            .bind(now)
+            .bind(issued.not_before)
+            .bind(issued.not_after)
+            .bind(state),
+    )
+    .await?;
     Ok(())
 }
 
 /// Ends an agent's valid certificates but one; how many.
 pub(super) async fn supersede_others(
-    db: &mut SqliteConnection,
+    tx: &mut Tx,
     agent: &AgentId,
     but: &str,
     now: i64,
 ) -> Result<u64, StoreError> {
-    let sql = "UPDATE certificates SET state = 'superseded', ended_at = ?3
-        WHERE agent = ?1 AND serial <> ?2 AND state IN ('pending', 'active')";
-    let done = sqlx::query(sql).bind(agent.as_str()).bind(but).bind(now).execute(db).await?;
-    Ok(done.rows_affected())
+    let text = "UPDATE certificates SET state = 'superseded', ended_at = $3
+        WHERE agent = $1 AND serial <> $2 AND state IN ('pending', 'active')";
+    let done = tx.execute(sql(text).bind(agent.as_str()).bind(but).bind(now)).await?;
+    Ok(done)
 }
 
-async fn activate(
-    db: &mut SqliteConnection,
-    agent: &AgentId,
-    serial: &str,
-    now: i64,
-) -> Result<u64, StoreError> {
-    sqlx::query("UPDATE certificates SET state = 'active' WHERE serial = ?1")
-        .bind(serial)
-        .execute(&mut *db)
-        .await?;
-    supersede_others(db, agent, serial, now).await
+async fn activate(tx: &mut Tx, agent: &AgentId, serial: &str, now: i64) -> Result<u64, StoreError> {
+    tx.execute(sql("UPDATE certificates SET state = 'active' WHERE serial = $1").bind(serial)).await?;
+    supersede_others(tx, agent, serial, now).await
 }
 
-async fn end(db: &mut SqliteConnection, serial: &str, state: &str, now: i64) -> Result<(), StoreError> {
-    let sql = "UPDATE certificates SET state = ?2, ended_at = ?3 WHERE serial = ?1";
-    sqlx::query(sql).bind(serial).bind(state).bind(now).execute(db).await?;
+async fn end(tx: &mut Tx, serial: &str, state: &str, now: i64) -> Result<(), StoreError> {
+    let text = "UPDATE certificates SET state = $2, ended_at = $3 WHERE serial = $1";
+    tx.execute(sql(text).bind(serial).bind(state).bind(now)).await?;
     Ok(())
 }
 

@@ -2,9 +2,10 @@
 
 use protocol::{AgentId, ConfigReport, ConfigState, DesiredConfig, SiteId, Timestamp};
 use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
-use super::{Store, StoreError, audit, changes};
+use super::changes::Subject;
+use super::{Store, StoreError, Tx, agents, audit, sql};
 use crate::clock::now_ms;
 
 /// Stands in for a text that only the box knows: this database was restored from before it was made.
@@ -62,43 +63,36 @@ impl Store {
         actor: &str,
     ) -> Result<Option<u64>, StoreError> {
         let mut tx = self.write().await?;
-        let there: bool = sqlx::query_scalar("SELECT count(*) > 0 FROM agents WHERE agent = ?1")
-            .bind(agent.as_str())
-            .fetch_one(&mut *tx)
-            .await?;
+        agents::lock(&mut tx, agent).await?;
+        let (there,): (bool,) =
+            tx.one(sql("SELECT count(*) > 0 FROM agents WHERE agent = $1").bind(agent.as_str())).await?;
         if !there {
             return Ok(None);
         }
-        let sql = "INSERT INTO configs (agent, generation, toml, created_at)
-            SELECT ?1, coalesce(max(generation), 0) + 1, ?2, ?3 FROM configs WHERE agent = ?1 RETURNING generation";
-        let generation: i64 = sqlx::query_scalar(sql)
-            .bind(agent.as_str())
-            .bind(toml)
-            .bind(now_ms())
-            .fetch_one(&mut *tx)
-            .await?;
+        let text = "INSERT INTO configs (agent, generation, toml, created_at)
+            SELECT $1, coalesce(max(generation), 0) + 1, $2, $3 FROM configs WHERE agent = $1 RETURNING generation";
+        let (generation,): (i64,) = tx.one(sql(text).bind(agent.as_str()).bind(toml).bind(now_ms())).await?;
         let detail = format!("Configuration {generation} is wished, {} bytes.", toml.len());
         audit::log(&mut tx, "configured", actor, Some(agent.as_str()), &detail).await?;
-        let change = changes::log_agent(&mut tx, agent.as_str()).await?;
+        tx.changed(Subject::Agent(agent.to_string()));
         tx.commit().await?;
-        self.announce(change);
         Ok(Some(generation.cast_unsigned()))
     }
 
     /// The newest generation of every agent that has one.
     pub async fn newest_configs(&self) -> Result<Vec<(AgentId, u64)>, StoreError> {
-        let sql = "SELECT c.agent, max(c.generation) AS generation, NULL AS report FROM configs c
+        let text =
+            "SELECT c.agent, max(c.generation) AS generation, CAST(NULL AS TEXT) AS report FROM configs c
             JOIN agents a USING (agent) GROUP BY c.agent";
-        let rows: Vec<NewestRow> = sqlx::query_as(sql).fetch_all(&self.reader).await?;
+        let rows: Vec<NewestRow> = self.read().all(sql(text)).await?;
         rows.into_iter().map(|row| Ok((agent_id(&row.agent)?, row.generation.cast_unsigned()))).collect()
     }
 
     /// The newest wish of an agent, whole.
     pub async fn newest_config(&self, agent: &AgentId) -> Result<Option<Wish>, StoreError> {
-        let sql = "SELECT a.site, c.agent, c.generation, c.toml, c.created_at FROM configs c
-            JOIN agents a USING (agent) WHERE c.agent = ?1 ORDER BY c.generation DESC LIMIT 1";
-        let row: Option<WishRow> =
-            sqlx::query_as(sql).bind(agent.as_str()).fetch_optional(&self.reader).await?;
+        let text = "SELECT a.site, c.agent, c.generation, c.toml, c.created_at FROM configs c
+            JOIN agents a USING (agent) WHERE c.agent = $1 ORDER BY c.generation DESC LIMIT 1";
+        let row: Option<WishRow> = self.read().optional(sql(text).bind(agent.as_str())).await?;
         let Some(row) = row else { return Ok(None) };
         let site = row.site.parse().map_err(|_| unreadable("agents.site", &row.site))?;
         let config = DesiredConfig {
@@ -112,11 +106,11 @@ impl Store {
 
     /// Of each agent, or of one: what is wished, and what became of it.
     pub async fn config_views(&self, only: Option<&str>) -> Result<Vec<(String, ConfigView)>, StoreError> {
-        let sql = "SELECT agent, max(generation) AS generation,
+        let text = "SELECT agent, max(generation) AS generation,
                 (SELECT r.report FROM configs r WHERE r.agent = c.agent AND r.report IS NOT NULL
                     ORDER BY r.generation DESC LIMIT 1) AS report
-            FROM configs c WHERE ?1 IS NULL OR agent = ?1 GROUP BY agent";
-        let rows: Vec<NewestRow> = sqlx::query_as(sql).bind(only).fetch_all(&self.reader).await?;
+            FROM configs c WHERE $1 IS NULL OR agent = $1 GROUP BY agent";
+        let rows: Vec<NewestRow> = self.read().all(sql(text).bind(only)).await?;
         let view = |row: NewestRow| {
             let report = row.report.as_deref().and_then(|json| serde_json::from_str(json).ok());
             (row.agent, view(row.generation.cast_unsigned(), report))
@@ -126,11 +120,7 @@ impl Store {
 }
 
 /// Writes down what an agent says of a wish.
-pub(super) async fn put_report(
-    db: &mut SqliteConnection,
-    agent: &str,
-    report: &ConfigReport,
-) -> Result<(), StoreError> {
+pub(super) async fn put_report(tx: &mut Tx, agent: &str, report: &ConfigReport) -> Result<(), StoreError> {
     if report.generation == 0 || report.generation > MOST {
         return Ok(());
     }
@@ -139,25 +129,18 @@ pub(super) async fn put_report(
     let json = serde_json::to_string(&kept)
         .map_err(|e| StoreError::Unreadable { what: "config report", value: e.to_string() })?;
     let generation = report.generation.cast_signed();
-    let sql = "UPDATE configs SET report = ?3 WHERE agent = ?1 AND generation = ?2";
-    let known = sqlx::query(sql).bind(agent).bind(generation).bind(&json).execute(&mut *db).await?;
-    if known.rows_affected() > 0 {
+    let text = "UPDATE configs SET report = $3 WHERE agent = $1 AND generation = $2";
+    let known = tx.execute(sql(text).bind(agent).bind(generation).bind(&json)).await?;
+    if known > 0 {
         return Ok(());
     }
     // The box has seen a generation that this database never made: the next one must count from there, or
     // the box would take it for an old one. One such row an agent, however much it says.
-    let sql = "DELETE FROM configs WHERE agent = ?1 AND toml = ?2";
-    sqlx::query(sql).bind(agent).bind(UNKNOWN_TEXT).execute(&mut *db).await?;
-    let sql = "INSERT INTO configs (agent, generation, toml, created_at, report)
-        SELECT ?1, ?2, ?3, ?4, ?5 FROM agents WHERE agent = ?1";
-    sqlx::query(sql)
-        .bind(agent)
-        .bind(generation)
-        .bind(UNKNOWN_TEXT)
-        .bind(now_ms())
-        .bind(&json)
-        .execute(&mut *db)
-        .await?;
+    let text = "DELETE FROM configs WHERE agent = $1 AND toml = $2";
+    tx.execute(sql(text).bind(agent).bind(UNKNOWN_TEXT)).await?;
+    let text = "INSERT INTO configs (agent, generation, toml, created_at, report)
+        SELECT $1, $2, $3, $4, $5 FROM agents WHERE agent = $1";
+    tx.execute(sql(text).bind(agent).bind(generation).bind(UNKNOWN_TEXT).bind(now_ms()).bind(&json)).await?;
     Ok(())
 }
 
@@ -199,7 +182,7 @@ mod tests {
     }
 
     async fn with_agent(folder: &std::path::Path) -> Store {
-        let store = Store::open(folder).await.unwrap();
+        let store = Store::open(folder, &Default::default()).await.unwrap();
         let mut tx = store.write().await.unwrap();
         let (site, agent) = ("market".parse().unwrap(), "gate".parse().unwrap());
         crate::store::agents::let_in(&mut tx, &site, &agent, None).await.unwrap();
@@ -245,8 +228,7 @@ mod tests {
             report(&store, generation, ConfigState::Applied, Some(generation)).await;
         }
         report(&store, u64::MAX, ConfigState::Applied, None).await;
-        let rows: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM configs").fetch_one(&store.reader).await.unwrap();
+        let (rows,): (i64,) = store.read().one(sql("SELECT count(*) FROM configs")).await.unwrap();
         assert_eq!(rows, 1);
         assert_eq!(store.put_config(&agent, "# next\n", audit::OPERATOR).await.unwrap(), Some(50));
         assert_eq!(store.newest_configs().await.unwrap(), [(agent, 50)]);

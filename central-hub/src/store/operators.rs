@@ -1,8 +1,9 @@
 //! Operators: passwords, sessions, one-time links, and the bound on guessing.
 
-use super::{FIRST_USER, Store, StoreError, first_password_path};
+use super::{FIRST_USER, Store, StoreError, first_password_path, sql};
 use crate::clock::now_ms;
 use crate::credential::token_hash;
+use crate::uuid::uuid7;
 
 /// How long a session lasts.
 pub const SESSION_MS: i64 = 12 * 60 * 60 * 1000;
@@ -19,40 +20,41 @@ impl Store {
     pub async fn admit_login(&self, account: &str, source: &str) -> Result<bool, StoreError> {
         let now = now_ms();
         let mut tx = self.write().await?;
-        sqlx::query("DELETE FROM login_attempts WHERE at < ?1 OR at > ?2")
-            .bind(now - 60_000)
-            .bind(now + 60_000)
-            .execute(&mut *tx)
-            .await?;
-        let sql =
-            "SELECT count(*) FILTER (WHERE account = ?1), count(*) FROM login_attempts WHERE source = ?2";
-        let (tried, in_all): (i64, i64) =
-            sqlx::query_as(sql).bind(account).bind(source).fetch_one(&mut *tx).await?;
+        tx.lock("logins").await?;
+        tx.execute(
+            sql("DELETE FROM login_attempts WHERE at < $1 OR at > $2").bind(now - 60_000).bind(now + 60_000),
+        )
+        .await?;
+        let text =
+            "SELECT count(*) FILTER (WHERE account = $1), count(*) FROM login_attempts WHERE source = $2";
+        let (tried, in_all): (i64, i64) = tx.one(sql(text).bind(account).bind(source)).await?;
         let admitted = tried < ATTEMPTS_A_MINUTE && in_all < SOURCE_ATTEMPTS_A_MINUTE;
         if admitted {
-            sqlx::query("INSERT INTO login_attempts (account, source, at) VALUES (?1, ?2, ?3)")
-                .bind(account)
-                .bind(source)
-                .bind(now)
-                .execute(&mut *tx)
-                .await?;
+            tx.execute(
+                sql("INSERT INTO login_attempts (id, account, source, at) VALUES ($1, $2, $3, $4)")
+                    .bind(uuid7()?)
+                    .bind(account)
+                    .bind(source)
+                    .bind(now),
+            )
+            .await?;
         }
         tx.commit().await?;
         Ok(admitted)
     }
 
     pub async fn password_hash_of(&self, user: &str) -> Result<Option<String>, StoreError> {
-        let sql = "SELECT password_hash FROM users WHERE user = ?1";
-        Ok(sqlx::query_scalar(sql).bind(user).fetch_optional(&self.reader).await?)
+        let text = "SELECT password_hash FROM users WHERE account = $1";
+        Ok(self.read().optional::<(String,)>(sql(text).bind(user)).await?.map(|(hash,)| hash))
     }
 
     /// Changes a password and ends that user's sessions; whether there is such a user.
     pub async fn set_password(&self, user: &str, hash: &str) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let sql = "UPDATE users SET password_hash = ?2 WHERE user = ?1";
-        let done = sqlx::query(sql).bind(user).bind(hash).execute(&mut *tx).await?.rows_affected() > 0;
-        sqlx::query("DELETE FROM sessions WHERE user = ?1").bind(user).execute(&mut *tx).await?;
-        sqlx::query("DELETE FROM login_links WHERE user = ?1").bind(user).execute(&mut *tx).await?;
+        let text = "UPDATE users SET password_hash = $2 WHERE account = $1";
+        let done = tx.execute(sql(text).bind(user).bind(hash)).await? > 0;
+        tx.execute(sql("DELETE FROM sessions WHERE account = $1").bind(user)).await?;
+        tx.execute(sql("DELETE FROM login_links WHERE account = $1").bind(user)).await?;
         tx.commit().await?;
         if done {
             self.first_password_used(user);
@@ -63,7 +65,7 @@ impl Store {
     /// The file with the first password goes once it has served.
     pub fn first_password_used(&self, user: &str) {
         if user == FIRST_USER {
-            let _ = std::fs::remove_file(first_password_path(&self.data));
+            let _ = std::fs::remove_file(first_password_path(self.data()));
         }
     }
 
@@ -71,57 +73,50 @@ impl Store {
     pub async fn open_session(&self, user: &str, token: &str) -> Result<(), StoreError> {
         let now = now_ms();
         let mut tx = self.write().await?;
-        sqlx::query("DELETE FROM sessions WHERE expires_at <= ?1").bind(now).execute(&mut *tx).await?;
-        sqlx::query(
-            "INSERT INTO sessions (token_hash, user, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+        tx.execute(sql("DELETE FROM sessions WHERE expires_at <= $1").bind(now)).await?;
+        tx.execute(
+            sql("INSERT INTO sessions (token_hash, account, created_at, expires_at) VALUES ($1, $2, $3, $4)")
+                .bind(token_hash(token))
+                .bind(user)
+                .bind(now)
+                .bind(now + SESSION_MS),
         )
-        .bind(token_hash(token))
-        .bind(user)
-        .bind(now)
-        .bind(now + SESSION_MS)
-        .execute(&mut *tx)
         .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Whose session a token opens.
     pub async fn session_user(&self, token: &str) -> Result<Option<String>, StoreError> {
-        let sql = "SELECT user FROM sessions WHERE token_hash = ?1 AND expires_at > ?2";
-        let query = sqlx::query_scalar(sql).bind(token_hash(token)).bind(now_ms());
-        Ok(query.fetch_optional(&self.reader).await?)
+        let text = "SELECT account FROM sessions WHERE token_hash = $1 AND expires_at > $2";
+        let row: Option<(String,)> =
+            self.read().optional(sql(text).bind(token_hash(token)).bind(now_ms())).await?;
+        Ok(row.map(|(account,)| account))
     }
 
     pub async fn close_session(&self, token: &str) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM sessions WHERE token_hash = ?1")
-            .bind(token_hash(token))
-            .execute(&self.writer)
-            .await?;
-        Ok(())
+        let mut tx = self.write().await?;
+        tx.execute(sql("DELETE FROM sessions WHERE token_hash = $1").bind(token_hash(token))).await?;
+        tx.commit().await
     }
 
     /// Makes a one-time link for a token; whether there is such a user.
     pub async fn put_login_link(&self, user: &str, token: &str) -> Result<bool, StoreError> {
         let now = now_ms();
         let mut tx = self.write().await?;
-        sqlx::query("DELETE FROM login_links WHERE expires_at <= ?1").bind(now).execute(&mut *tx).await?;
-        let sql = "INSERT INTO login_links (token_hash, user, expires_at) SELECT ?1, user, ?3 FROM users WHERE user = ?2";
-        let made = sqlx::query(sql)
-            .bind(token_hash(token))
-            .bind(user)
-            .bind(now + LINK_MS)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
+        tx.execute(sql("DELETE FROM login_links WHERE expires_at <= $1").bind(now)).await?;
+        let text = "INSERT INTO login_links (token_hash, account, expires_at) SELECT $1, account, $3 FROM users WHERE account = $2";
+        let made = tx.execute(sql(text).bind(token_hash(token)).bind(user).bind(now + LINK_MS)).await?;
         tx.commit().await?;
         Ok(made > 0)
     }
 
     /// Uses a one-time link up; whose it was.
     pub async fn use_login_link(&self, token: &str) -> Result<Option<String>, StoreError> {
-        let sql = "UPDATE login_links SET used_at = ?2
-            WHERE token_hash = ?1 AND used_at IS NULL AND expires_at > ?2 RETURNING user";
-        let query = sqlx::query_scalar(sql).bind(token_hash(token)).bind(now_ms());
-        // Read to its end, so that the statement is over and committed.
-        Ok(query.fetch_all(&self.writer).await?.into_iter().next())
+        let text = "UPDATE login_links SET used_at = $2
+            WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2 RETURNING account";
+        let mut tx = self.write().await?;
+        let row: Option<(String,)> = tx.optional(sql(text).bind(token_hash(token)).bind(now_ms())).await?;
+        tx.commit().await?;
+        Ok(row.map(|(account,)| account))
     }
 }

@@ -4,22 +4,23 @@
 //! acknowledgement names is committed; a bad record is kept as a dead letter and settled, and takes
 //! no good one with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hub_core::RangeSet;
 use protocol::alert::ReadRecord;
 use protocol::enrol::Identity;
 use protocol::{
-    Ack, AgentId, BadRecord, Channel, Epoch, Health, Record, RejectReason, Rejected, Reply, SiteId, Status,
-    Topic,
+    Ack, AgentId, BadRecord, Body, Channel, Epoch, Health, Record, RejectReason, Rejected, Reply, SiteId,
+    Status, Topic,
 };
-use sqlx::SqliteConnection;
 
-use super::{Store, StoreError, agents, audit, changes};
+use super::{Store, StoreError, Tx, agents, audit, sql, sql_for};
+use crate::credential::hex;
 
 mod body;
 mod content;
 mod letters;
+mod raised;
 mod settled;
 
 pub use settled::SettledCache;
@@ -95,11 +96,16 @@ enum Verdict {
 }
 
 /// One transaction under way.
-struct Batch<'a> {
-    db: &'a mut SqliteConnection,
+struct Batch<'a, 'b> {
+    tx: &'a mut Tx,
+    /// Alerts that were not there before; they are stored together, at the end.
+    raised: Vec<raised::New<'b>>,
+    /// Who of this batch is enrolled.
+    enrolled: BTreeMap<(&'b SiteId, &'b AgentId), bool>,
+    /// Records of this batch that were not there before and are not looked at yet, with their hashes.
+    claimed: BTreeMap<(&'b AgentId, &'b Epoch, u64), Vec<u8>>,
     counts: Counts,
     touched: TouchedEpochs,
-    latest: i64,
     letters: bool,
     forged: Vec<(Identity, String)>,
 }
@@ -110,17 +116,26 @@ impl Store {
     pub async fn commit(&self, cache: &mut SettledCache, batch: &[Arrival]) -> Result<Committed, StoreError> {
         let mut tx = self.write().await?;
         let mut work = Batch {
-            db: &mut tx,
+            tx: &mut tx,
+            raised: Vec::new(),
+            enrolled: BTreeMap::new(),
+            claimed: BTreeMap::new(),
             counts: Counts::default(),
             touched: BTreeMap::new(),
-            latest: 0,
             letters: false,
             forged: Vec::new(),
         };
-        for arrival in batch {
+        // Agents in one order for all hubs, or two that write at once could wait for each other; each agent's
+        // messages in the order in which they came.
+        let mut in_order: Vec<_> = batch.iter().collect();
+        in_order.sort_by_key(|arrival| &arrival.agent);
+        work.admit(&in_order).await?;
+        work.claim_all(&in_order).await?;
+        for arrival in in_order {
             work.take(arrival).await?;
         }
-        let Batch { counts, touched, latest, letters, forged, .. } = work;
+        let Batch { counts, touched, letters, forged, raised, .. } = work;
+        raised::put(self, &mut tx, &raised).await?;
         let mut sets = Vec::new();
         let mut acks = Vec::new();
         for ((site, agent, epoch), touched) in touched {
@@ -132,12 +147,8 @@ impl Store {
         if letters {
             letters::prune(&mut tx).await?;
         }
-        if latest > 0 {
-            changes::prune(&mut tx, latest).await?;
-        }
         tx.commit().await?;
         cache.committed(sets);
-        self.announce(latest);
         Ok(Committed { acks, counts, forged })
     }
 
@@ -156,20 +167,71 @@ impl Store {
     }
 }
 
-impl Batch<'_> {
-    async fn take(&mut self, arrival: &Arrival) -> Result<(), StoreError> {
+impl<'b> Batch<'_, 'b> {
+    /// Who may say something here.
+    async fn admit(&mut self, arrivals: &[&'b Arrival]) -> Result<(), StoreError> {
+        let mut seen: BTreeMap<(&AgentId, &SiteId), i64> = BTreeMap::new();
+        for Arrival { site, agent, received_at, .. } in arrivals {
+            let last = seen.entry((agent, site)).or_insert(*received_at);
+            *last = (*last).max(*received_at);
+        }
+        for ((agent, site), received_at) in seen {
+            // The agent's row stays locked to the end: whatever follows is this hub's alone to decide.
+            let text =
+                "UPDATE agents SET last_seen = $3 WHERE agent = $1 AND site = $2 AND revoked_at IS NULL";
+            let seen = sql(text).bind(agent.as_str()).bind(site.as_str()).bind(received_at);
+            let enrolled = self.tx.execute(seen).await? > 0;
+            self.enrolled.insert((site, agent), enrolled);
+        }
+        Ok(())
+    }
+
+    fn is_enrolled(&self, arrival: &'b Arrival) -> bool {
+        self.enrolled.get(&(&arrival.site, &arrival.agent)).copied().unwrap_or(false)
+    }
+
+    /// Takes the identities of all good records of the batch by one statement.
+    async fn claim_all(&mut self, arrivals: &[&'b Arrival]) -> Result<(), StoreError> {
+        for arrival in arrivals {
+            let Content::Records(records) = &arrival.content else { continue };
+            if !self.is_enrolled(arrival) {
+                continue;
+            }
+            for (record, raw) in records.iter().flatten() {
+                let id = (&arrival.agent, &record.epoch, record.seq);
+                // The same once more in this batch is looked at by itself, as a record that is there.
+                self.claimed.entry(id).or_insert_with(|| content::hash(raw));
+            }
+        }
+        if self.claimed.is_empty() {
+            return Ok(());
+        }
+        let values = self.claimed.iter().map(|((agent, epoch, seq), hash)| {
+            serde_json::json!([agent.as_str(), epoch.as_str(), seq, hex(hash)])
+        });
+        let statement = sql_for(
+            "INSERT INTO records (agent, epoch, seq, hash)
+                SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3) FROM json_each($1) WHERE true
+                ON CONFLICT (agent, epoch, seq) DO NOTHING RETURNING agent, epoch, seq",
+            "INSERT INTO records (agent, epoch, seq, hash)
+                SELECT value ->> 0, value ->> 1, (value ->> 2)::bigint, decode(value ->> 3, 'hex')
+                FROM jsonb_array_elements($1::text::jsonb) AS t (value)
+                ON CONFLICT (agent, epoch, seq) DO NOTHING RETURNING agent, epoch, seq",
+        );
+        let values = serde_json::Value::from_iter(values).to_string();
+        let new: Vec<(String, String, i64)> = self.tx.all(statement.bind(values)).await?;
+        if new.len() < self.claimed.len() {
+            let new: BTreeSet<(&str, &str, u64)> =
+                new.iter().map(|(a, e, s)| (a.as_str(), e.as_str(), s.cast_unsigned())).collect();
+            self.claimed
+                .retain(|(agent, epoch, seq), _| new.contains(&(agent.as_str(), epoch.as_str(), *seq)));
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, arrival: &'b Arrival) -> Result<(), StoreError> {
         let Arrival { site, agent, content, received_at } = arrival;
-        let enrolled: Option<i64> = sqlx::query_scalar(
-            "UPDATE agents SET last_seen = ?3 WHERE agent = ?1 AND site = ?2
-                AND revoked_at IS NULL RETURNING 1",
-        )
-        .bind(agent.as_str())
-        .bind(site.as_str())
-        .bind(received_at)
-        .fetch_all(&mut *self.db)
-        .await?
-        .pop();
-        if enrolled.is_none() {
+        if !self.is_enrolled(arrival) {
             self.counts.stranger += 1;
             tracing::warn!(%agent, %site, "message of an agent that is not enrolled at this site refused");
             return Ok(());
@@ -181,10 +243,10 @@ impl Batch<'_> {
                 }
             }
             Content::Status(status) => {
-                self.latest = agents::put_status(self.db, agent.as_str(), status, *received_at).await?;
+                agents::put_status(self.tx, agent.as_str(), status, *received_at).await?;
             }
             Content::Health(health) => {
-                self.latest = agents::put_health(self.db, agent.as_str(), health, *received_at).await?;
+                agents::put_health(self.tx, agent.as_str(), health, *received_at).await?;
             }
             Content::Reply(reply) => {
                 tracing::debug!(%agent, command = reply.id, outcome = ?reply.outcome, "agent replied");
@@ -207,7 +269,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn take_record(&mut self, arrival: &Arrival, read: &ReadRecord) -> Result<(), StoreError> {
+    async fn take_record(&mut self, arrival: &'b Arrival, read: &'b ReadRecord) -> Result<(), StoreError> {
         let (id, verdict) = match read {
             Ok((record, raw)) => {
                 let id = (record.epoch.clone(), record.seq);
@@ -240,13 +302,15 @@ impl Batch<'_> {
 
     async fn take_good(
         &mut self,
-        arrival: &Arrival,
-        record: &Record,
-        raw: &serde_json::Value,
+        arrival: &'b Arrival,
+        record: &'b Record,
+        raw: &'b serde_json::Value,
     ) -> Result<Verdict, StoreError> {
-        let hash = content::hash(raw);
         let id = (record.epoch.clone(), record.seq);
-        if let Some((stored, rejected)) = self.claim(arrival, &id, &hash, None).await? {
+        if self.claimed.remove(&(&arrival.agent, &record.epoch, record.seq)).is_none()
+            && let hash = content::hash(raw)
+            && let Some((stored, rejected)) = self.claim(arrival, &id, &hash, None).await?
+        {
             if stored == hash {
                 return Ok(rejected.map_or(Verdict::Duplicate, Verdict::Rejected));
             }
@@ -257,7 +321,10 @@ impl Batch<'_> {
                 .await?;
             return Ok(Verdict::Rejected(RejectReason::Conflict));
         }
-        self.latest = self.latest.max(body::put(self.db, arrival, record, raw).await?);
+        match &record.body {
+            Body::Raised(raised) => self.raised.push(raised::New { arrival, record, raised, raw }),
+            _ => body::put(self.tx, arrival, record).await?,
+        }
         Ok(Verdict::New)
     }
 
@@ -303,8 +370,7 @@ impl Batch<'_> {
     async fn hold(&mut self, arrival: &Arrival, (epoch, seq): &(Epoch, u64)) -> Result<(), StoreError> {
         let agent = &arrival.agent;
         let why = format!("Two different records came under the number {epoch}/{seq}.");
-        if let Some(change) = agents::hold(self.db, agent, &why, audit::HUB).await? {
-            self.latest = self.latest.max(change);
+        if agents::hold(self.tx, agent, &why, audit::HUB).await? {
             tracing::error!(%agent, why, "agent held: release or revoke it");
         }
         Ok(())
@@ -319,16 +385,15 @@ impl Batch<'_> {
         rejected: Option<RejectReason>,
     ) -> Result<Option<(Vec<u8>, Option<RejectReason>)>, StoreError> {
         let (agent, epoch, seq) = (arrival.agent.as_str(), id.0.as_str(), id.1.cast_signed());
-        let sql = "INSERT INTO records (agent, epoch, seq, hash, rejected) VALUES (?1, ?2, ?3, ?4, ?5)
+        let text = "INSERT INTO records (agent, epoch, seq, hash, rejected) VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT DO NOTHING";
-        let query = sqlx::query(sql).bind(agent).bind(epoch).bind(seq).bind(hash);
-        let done = query.bind(rejected.map(letters::reason_word)).execute(&mut *self.db).await?;
-        if done.rows_affected() > 0 {
+        let claim = sql(text).bind(agent).bind(epoch).bind(seq).bind(hash);
+        if self.tx.execute(claim.bind(rejected.map(letters::reason_word))).await? > 0 {
             return Ok(None);
         }
-        let sql = "SELECT hash, rejected FROM records WHERE agent = ?1 AND epoch = ?2 AND seq = ?3";
+        let text = "SELECT hash, rejected FROM records WHERE agent = $1 AND epoch = $2 AND seq = $3";
         let (hash, rejected): (Vec<u8>, Option<String>) =
-            sqlx::query_as(sql).bind(agent).bind(epoch).bind(seq).fetch_one(&mut *self.db).await?;
+            self.tx.one(sql(text).bind(agent).bind(epoch).bind(seq)).await?;
         Ok(Some((hash, rejected.as_deref().map(letters::reason_of))))
     }
 
@@ -343,6 +408,6 @@ impl Batch<'_> {
     ) -> Result<(), StoreError> {
         self.letters = true;
         tracing::warn!(agent = %arrival.agent, ?reason, why, "record refused for good, kept as a dead letter");
-        letters::put(self.db, arrival, channel, id, reason, why, raw).await
+        letters::put(self.tx, arrival, channel, id, reason, why, raw).await
     }
 }

@@ -2,10 +2,10 @@
 
 use protocol::enrol::Identity;
 use protocol::{AgentId, SiteId};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
 use super::certificates::{self, Issued};
-use super::{Store, StoreError, agents, audit, changes};
+use super::{Store, StoreError, Tx, agents, audit, sql};
 use crate::clock::now_ms;
 
 /// A token as it was made. The secret itself is kept nowhere.
@@ -40,7 +40,7 @@ struct Row {
     serial: Option<String>,
 }
 
-const SELECT: &str = "SELECT site, agent, name, expires_at, serial FROM tokens WHERE secret_hash = ?1";
+const SELECT: &str = "SELECT site, agent, name, expires_at, serial FROM tokens WHERE secret_hash = $1";
 
 impl Store {
     /// Notes a new token by its hash.
@@ -53,24 +53,25 @@ impl Store {
         actor: &str,
     ) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        let sql = "INSERT INTO tokens (secret_hash, site, agent, name, created_at, expires_at)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        sqlx::query(sql)
-            .bind(secret_hash)
-            .bind(identity.site.as_str())
-            .bind(identity.agent.as_str())
-            .bind(name)
-            .bind(now_ms())
-            .bind(expires_at)
-            .execute(&mut *tx)
-            .await?;
+        let text = "INSERT INTO tokens (secret_hash, site, agent, name, created_at, expires_at)
+            VALUES ($1, $2, $3, $4, $5, $6)";
+        tx.execute(
+            sql(text)
+                .bind(secret_hash)
+                .bind(identity.site.as_str())
+                .bind(identity.agent.as_str())
+                .bind(name)
+                .bind(now_ms())
+                .bind(expires_at),
+        )
+        .await?;
         let detail = format!("A token for {} was made.", identity.common_name());
-        audit::log(&mut tx, "token_created", actor, Some(identity.agent.as_str()), &detail).await?;
-        Ok(tx.commit().await?)
+        audit::log(&mut tx, "whosecreated", actor, Some(identity.agent.as_str()), &detail).await?;
+        tx.commit().await
     }
 
     pub async fn token(&self, secret_hash: &[u8]) -> Result<Option<Token>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(SELECT).bind(secret_hash).fetch_optional(&self.reader).await?;
+        let row: Option<Row> = self.read().optional(sql(SELECT).bind(secret_hash)).await?;
         row.map(token).transpose()
     }
 
@@ -82,8 +83,11 @@ impl Store {
         issued: &Issued,
         from: &str,
     ) -> Result<Redeemed, StoreError> {
+        // Whose it is never changes; whether it is used up is asked again when nobody else can use it.
+        let Some(whose) = self.token(secret_hash).await? else { return Ok(Redeemed::Unknown) };
         let mut tx = self.write().await?;
-        let row: Option<Row> = sqlx::query_as(SELECT).bind(secret_hash).fetch_optional(&mut *tx).await?;
+        agents::lock(&mut tx, &whose.identity.agent).await?;
+        let row: Option<Row> = tx.optional(sql(SELECT).bind(secret_hash)).await?;
         let Some(known) = row.map(token).transpose()? else { return Ok(Redeemed::Unknown) };
         if let Some(serial) = known.serial {
             let same = valid_with_key(&mut tx, &serial, &issued.key_hash).await?;
@@ -97,34 +101,29 @@ impl Store {
             return Ok(Redeemed::Unknown);
         }
         let Identity { site, agent } = &known.identity;
-        let change = agents::let_in(&mut tx, site, agent, known.name.as_deref()).await?;
+        agents::let_in(&mut tx, site, agent, known.name.as_deref()).await?;
         let ended = certificates::supersede_others(&mut tx, agent, &issued.serial, now).await?;
         certificates::insert(&mut tx, issued, "active", now).await?;
-        sqlx::query("UPDATE tokens SET redeemed_at = ?2, serial = ?3 WHERE secret_hash = ?1")
-            .bind(secret_hash)
-            .bind(now)
-            .bind(&issued.serial)
-            .execute(&mut *tx)
-            .await?;
+        tx.execute(
+            sql("UPDATE tokens SET redeemed_at = $2, serial = $3 WHERE secret_hash = $1")
+                .bind(secret_hash)
+                .bind(now)
+                .bind(&issued.serial),
+        )
+        .await?;
         let actor = format!("agent:{}", known.identity.common_name());
         let detail =
             format!("Certificate {} was issued to {from}; {ended} earlier ones ended.", issued.serial);
         audit::log(&mut tx, "enrolled", &actor, Some(agent.as_str()), &detail).await?;
-        changes::prune(&mut tx, change).await?;
         tx.commit().await?;
-        self.announce(change);
         Ok(Redeemed::New)
     }
 }
 
-async fn valid_with_key(
-    db: &mut SqliteConnection,
-    serial: &str,
-    key_hash: &[u8],
-) -> Result<bool, StoreError> {
-    let sql = "SELECT count(*) > 0 FROM certificates
-        WHERE serial = ?1 AND key_hash = ?2 AND state IN ('pending', 'active')";
-    Ok(sqlx::query_scalar(sql).bind(serial).bind(key_hash).fetch_one(db).await?)
+async fn valid_with_key(tx: &mut Tx, serial: &str, key_hash: &[u8]) -> Result<bool, StoreError> {
+    let text = "SELECT count(*) > 0 FROM certificates
+        WHERE serial = $1 AND key_hash = $2 AND state IN ('pending', 'active')";
+    Ok(tx.one::<(bool,)>(sql(text).bind(serial).bind(key_hash)).await?.0)
 }
 
 fn token(row: Row) -> Result<Token, StoreError> {

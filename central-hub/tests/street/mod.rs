@@ -46,7 +46,7 @@ pub struct Hub {
 impl Hub {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("data")).await.unwrap();
+        let store = Store::open(&folder.path().join("data"), &Default::default()).await.unwrap();
         let (peers, backlog) = (Peers::default(), Backlog::default());
         let broker = Broker::start(store.clone(), peers.clone(), backlog.clone()).await.unwrap();
         let (to_writer, arrivals) = mpsc::channel(QUEUED_MESSAGES);

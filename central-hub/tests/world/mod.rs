@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+#[path = "../cluster/mod.rs"]
+mod cluster;
 pub mod https;
 
 use std::fs::File;
@@ -13,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use central_hub::ca::{Ca, Request};
 use central_hub::ports::Ports;
-use central_hub::store::Store;
 use central_hub::store::tokens::Redeemed;
+use central_hub::store::{Settings, Store};
 use https::{Answer, HERE};
 use protocol::Ack;
 use protocol::enrol::Identity;
@@ -32,10 +34,17 @@ use tokio::runtime::Runtime;
 /// No wait is longer.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The engine that this test program is about: `NAME_postgres` holds the tests of `NAME` once more.
+pub fn store_settings() -> Settings {
+    let postgres = env!("CARGO_CRATE_NAME").ends_with("_postgres");
+    Settings { url: postgres.then(|| cluster::cluster().database()), ..Settings::default() }
+}
+
 pub struct World {
     pub folder: tempfile::TempDir,
     hub: Option<Child>,
     pub ports: Ports,
+    store: Settings,
 }
 
 impl World {
@@ -50,8 +59,10 @@ impl World {
         let settings = format!(
             "hub.data = {data:?}\nhttp.listen = \"127.0.0.1:0\"\nagents.listen = \"127.0.0.1:0\"\nbroker.listen = \"127.0.0.1:0\"\nwall.folder = {wall:?}\n"
         );
-        std::fs::write(folder.path().join("hub.toml"), settings).unwrap();
-        Self { folder, hub: None, ports: Ports { http: 0, agents: 0, mqtt: None } }
+        let store = store_settings();
+        let url = store.url.as_ref().map_or(String::new(), |url| format!("store.url = {url:?}\n"));
+        std::fs::write(folder.path().join("hub.toml"), settings + &url).unwrap();
+        Self { folder, hub: None, ports: Ports { http: 0, agents: 0, mqtt: None }, store }
     }
 
     pub fn data(&self) -> PathBuf {
@@ -99,6 +110,15 @@ impl World {
         begun.elapsed()
     }
 
+    /// User and system time of the running hub so far.
+    pub fn cpu_seconds(&self) -> f64 {
+        let id = self.hub.as_ref().unwrap().id();
+        let text = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+        // Behind the name in brackets, the 12th and 13th field, in ticks of a hundredth of a second.
+        let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
+        (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
@@ -127,7 +147,7 @@ impl World {
 
     /// The running hub's database, opened beside it.
     pub async fn store(&self) -> Store {
-        Store::open(&self.data()).await.unwrap()
+        Store::open(&self.data(), &self.store).await.unwrap()
     }
 
     /// TLS as a box speaks it.
@@ -340,6 +360,14 @@ impl Operator {
         response.body_mut().read_json().unwrap()
     }
 
+    pub fn post(&self, world: &World, path: &str, body: &Value) -> (u16, Value) {
+        read(self.http.post(world.url(path)).header("cookie", &self.cookie).send_json(body).unwrap())
+    }
+
+    pub fn put(&self, world: &World, path: &str, body: &Value) -> (u16, Value) {
+        read(self.http.put(world.url(path)).header("cookie", &self.cookie).send_json(body).unwrap())
+    }
+
     /// Reads `count` events of the feed: (id, type, data).
     pub fn feed(&self, world: &World, after: Option<&str>, count: usize) -> Vec<(String, String, Value)> {
         let mut request = self.http.get(world.url("/feed")).header("cookie", &self.cookie);
@@ -365,6 +393,11 @@ impl Operator {
         }
         panic!("the feed ended after {} events", events.len());
     }
+}
+
+fn read(mut response: ureq::http::Response<ureq::Body>) -> (u16, Value) {
+    let status = response.status().as_u16();
+    (status, response.body_mut().read_json().unwrap_or_default())
 }
 
 pub fn raised(seq: u64) -> Value {

@@ -1,70 +1,72 @@
 //! What each type of record changes. None of it depends on the order of arrival.
 
-use protocol::{Body, Gap, Raised, Record, Still};
+use protocol::{Body, Gap, Record, Still};
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::SqliteConnection;
 
 use super::{Arrival, StoreError};
-use crate::store::changes;
+use crate::store::changes::Subject;
+use crate::store::{Tx, sql, sql_for};
 
-/// Stores a record that was not there before; the change's number, 0 where the wall shows nothing of it.
-pub(super) async fn put(
-    db: &mut SqliteConnection,
-    arrival: &Arrival,
-    record: &Record,
-    raw: &Value,
-) -> Result<i64, StoreError> {
+/// Stores a record that was not there before, and is no new alert.
+pub(super) async fn put(tx: &mut Tx, arrival: &Arrival, record: &Record) -> Result<(), StoreError> {
     let (agent, epoch) = (arrival.agent.as_str(), record.epoch.as_str());
     let about = match &record.body {
-        Body::Raised(raised) => {
-            put_raised(db, arrival, record, raised, raw).await?;
-            record.seq
-        }
+        // Alerts have their own way: `raised`.
+        Body::Raised(_) => return Ok(()),
         Body::Ended { of_seq } => {
-            let sql = "INSERT INTO courses (agent, epoch, of_seq, ended_at) VALUES (?1, ?2, ?3, ?4)
-                ON CONFLICT DO UPDATE SET ended_at = min(coalesce(ended_at, excluded.ended_at), excluded.ended_at)";
-            let query = sqlx::query(sql).bind(agent).bind(epoch).bind(of_seq.cast_signed());
-            query.bind(record.at.unix_ms()).execute(&mut *db).await?;
+            let statement = sql_for(
+                "INSERT INTO courses (agent, epoch, of_seq, ended_at) VALUES ($1, $2, $3, $4)
+                ON CONFLICT (agent, epoch, of_seq) DO UPDATE
+                    SET ended_at = min(coalesce(ended_at, excluded.ended_at), excluded.ended_at)",
+                "INSERT INTO courses (agent, epoch, of_seq, ended_at) VALUES ($1, $2, $3, $4)
+                ON CONFLICT (agent, epoch, of_seq) DO UPDATE
+                    SET ended_at = least(courses.ended_at, excluded.ended_at)",
+            );
+            let statement = statement.bind(agent).bind(epoch).bind(of_seq.cast_signed());
+            tx.execute(statement.bind(record.at.unix_ms())).await?;
             *of_seq
         }
         Body::Updated(updated) => {
-            let Some(still) = &updated.still else { return Ok(0) };
+            let Some(still) = &updated.still else { return Ok(()) };
             let (state, reason) = still_words(still);
-            let sql = "INSERT INTO courses (agent, epoch, of_seq, still_seq, still_state, still_reason)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                ON CONFLICT DO UPDATE SET still_seq = excluded.still_seq,
+            let text = "INSERT INTO courses (agent, epoch, of_seq, still_seq, still_state, still_reason)
+                VALUES ($1, $2, $3, $4, $5, $6)
+                ON CONFLICT (agent, epoch, of_seq) DO UPDATE SET still_seq = excluded.still_seq,
                     still_state = excluded.still_state, still_reason = excluded.still_reason
-                WHERE excluded.still_seq > still_seq";
-            sqlx::query(sql)
-                .bind(agent)
-                .bind(epoch)
-                .bind(updated.of_seq.cast_signed())
-                .bind(record.seq.cast_signed())
-                .bind(state)
-                .bind(reason)
-                .execute(&mut *db)
-                .await?;
+                WHERE excluded.still_seq > courses.still_seq";
+            tx.execute(
+                sql(text)
+                    .bind(agent)
+                    .bind(epoch)
+                    .bind(updated.of_seq.cast_signed())
+                    .bind(record.seq.cast_signed())
+                    .bind(state)
+                    .bind(reason),
+            )
+            .await?;
             updated.of_seq
         }
-        Body::Gap(gap) => return put_gap(db, arrival, record, gap).await.map(|()| 0),
+        Body::Gap(gap) => return put_gap(tx, arrival, record, gap).await,
         Body::AgentEvent(event) => {
-            let sql = "INSERT INTO agent_events (agent, epoch, seq, event, camera, reason, at)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-            sqlx::query(sql)
-                .bind(agent)
-                .bind(epoch)
-                .bind(record.seq.cast_signed())
-                .bind(&event.event)
-                .bind(event.camera.as_ref().map(|c| c.as_str()))
-                .bind(&event.reason)
-                .bind(record.at.unix_ms())
-                .execute(&mut *db)
-                .await?;
-            return Ok(0);
+            let text = "INSERT INTO agent_events (agent, epoch, seq, event, camera, reason, at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7)";
+            tx.execute(
+                sql(text)
+                    .bind(agent)
+                    .bind(epoch)
+                    .bind(record.seq.cast_signed())
+                    .bind(&event.event)
+                    .bind(event.camera.as_ref().map(|c| c.as_str()))
+                    .bind(&event.reason)
+                    .bind(record.at.unix_ms()),
+            )
+            .await?;
+            return Ok(());
         }
     };
-    changes::log_alert(db, agent, epoch, about.cast_signed()).await
+    tx.changed(Subject::Alert { agent: agent.into(), epoch: epoch.into(), seq: about.cast_signed() });
+    Ok(())
 }
 
 /// The records that a gap settles besides itself: all of its range, but only where all of it was
@@ -76,75 +78,27 @@ pub(super) fn given_up(record: &Record) -> Option<(u64, u64)> {
     }
 }
 
-async fn put_raised(
-    db: &mut SqliteConnection,
-    arrival: &Arrival,
-    record: &Record,
-    raised: &Raised,
-    raw: &Value,
-) -> Result<(), StoreError> {
-    let (still_state, still_reason) = still_words(&raised.still);
-    let bounding_box = raised.bounding_box.as_ref().and_then(|b| serde_json::to_string(b).ok());
-    let sql =
-        "INSERT INTO alerts (agent, epoch, seq, site, camera, kind, rule, rule_name, severity, direction,
-            track, object_class, confidence, box, test, at, time_source, uncertainty_ms, not_durable,
-            received_at, still_state, still_reason, raw)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-            ?21, ?22, ?23)";
-    sqlx::query(sql)
-        .bind(arrival.agent.as_str())
-        .bind(record.epoch.as_str())
-        .bind(record.seq.cast_signed())
-        .bind(arrival.site.as_str())
-        .bind(raised.camera.as_str())
-        .bind(raised.kind.as_str())
-        .bind(raised.rule.as_str())
-        .bind(&raised.rule_name)
-        .bind(word(&raised.severity))
-        .bind(raised.direction.map(|d| d.as_str()))
-        .bind(raised.track.map(u64::cast_signed))
-        .bind(raised.object_class.as_ref().and_then(word))
-        .bind(raised.confidence)
-        .bind(bounding_box)
-        .bind(raised.test)
-        .bind(record.at.unix_ms())
-        .bind(word(&record.time_source))
-        .bind(record.uncertainty_ms)
-        .bind(record.not_durable)
-        .bind(arrival.received_at)
-        .bind(still_state)
-        .bind(still_reason)
-        .bind(raw.to_string())
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-async fn put_gap(
-    db: &mut SqliteConnection,
-    arrival: &Arrival,
-    record: &Record,
-    gap: &Gap,
-) -> Result<(), StoreError> {
+async fn put_gap(tx: &mut Tx, arrival: &Arrival, record: &Record, gap: &Gap) -> Result<(), StoreError> {
     tracing::error!(agent = %arrival.agent, count = gap.count, cause = gap.cause, "agent gave records up");
-    let sql = "INSERT INTO gaps (agent, epoch, seq, count, first_seq, last_seq, class, cause, at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    sqlx::query(sql)
-        .bind(arrival.agent.as_str())
-        .bind(record.epoch.as_str())
-        .bind(record.seq.cast_signed())
-        .bind(i64::try_from(gap.count).unwrap_or(i64::MAX))
-        .bind(gap.first_seq.cast_signed())
-        .bind(gap.last_seq.cast_signed())
-        .bind(gap.class.as_ref().and_then(word))
-        .bind(&gap.cause)
-        .bind(record.at.unix_ms())
-        .execute(db)
-        .await?;
+    let text = "INSERT INTO gaps (agent, epoch, seq, count, first_seq, last_seq, class, cause, at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    tx.execute(
+        sql(text)
+            .bind(arrival.agent.as_str())
+            .bind(record.epoch.as_str())
+            .bind(record.seq.cast_signed())
+            .bind(i64::try_from(gap.count).unwrap_or(i64::MAX))
+            .bind(gap.first_seq.cast_signed())
+            .bind(gap.last_seq.cast_signed())
+            .bind(gap.class.as_ref().and_then(word))
+            .bind(&gap.cause)
+            .bind(record.at.unix_ms()),
+    )
+    .await?;
     Ok(())
 }
 
-fn still_words(still: &Still) -> (&'static str, Option<&str>) {
+pub(super) fn still_words(still: &Still) -> (&'static str, Option<&str>) {
     match still {
         Still::Pending => ("pending", None),
         Still::Sent => ("sent", None),
@@ -153,7 +107,7 @@ fn still_words(still: &Still) -> (&'static str, Option<&str>) {
 }
 
 /// An enum's word on the wire.
-fn word(value: &impl Serialize) -> Option<String> {
+pub(super) fn word(value: &impl Serialize) -> Option<String> {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => Some(word),
         _ => None,

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use hub_core::RangeSet;
 use protocol::{AgentId, Epoch};
-use sqlx::SqliteConnection;
 
 use super::StoreError;
+use crate::store::{Tx, sql};
 
 /// Epochs whose settled ranges are kept in memory.
 const CACHED_EPOCHS: usize = 1024;
@@ -28,19 +28,20 @@ impl SettledCache {
 /// Adds what a batch settled, in memory and in the transaction. The cache itself is not touched: the
 /// commit may still fail.
 pub(super) async fn add(
-    db: &mut SqliteConnection,
+    tx: &mut Tx,
     cache: &SettledCache,
     agent: &AgentId,
     epoch: &Epoch,
     ranges: &[(u64, u64)],
 ) -> Result<RangeSet, StoreError> {
     let key = (agent.clone(), epoch.clone());
-    let before = match cache.0.get(&key) {
+    // What another hub has settled meanwhile is not in this one's memory.
+    let before = match cache.0.get(&key).filter(|_| !tx.has_rivals()) {
         Some(set) => set.clone(),
         None => {
-            let sql = "SELECT first, last FROM settled WHERE agent = ?1 AND epoch = ?2";
-            let query = sqlx::query_as::<_, (i64, i64)>(sql).bind(agent.as_str()).bind(epoch.as_str());
-            let rows = query.fetch_all(&mut *db).await?;
+            let text = "SELECT first, last FROM settled WHERE agent = $1 AND epoch = $2";
+            let query = sql(text).bind(agent.as_str()).bind(epoch.as_str());
+            let rows: Vec<(i64, i64)> = tx.all(query).await?;
             rows.into_iter().map(|(f, l)| (f.cast_unsigned(), l.cast_unsigned())).collect()
         }
     };
@@ -49,22 +50,24 @@ pub(super) async fn add(
         after.insert_range(*first, *last);
     }
     for (first, _) in before.iter().filter(|(first, last)| after.range_of(*first) != Some((*first, *last))) {
-        sqlx::query("DELETE FROM settled WHERE agent = ?1 AND epoch = ?2 AND first = ?3")
-            .bind(agent.as_str())
-            .bind(epoch.as_str())
-            .bind(first.cast_signed())
-            .execute(&mut *db)
-            .await?;
+        tx.execute(
+            sql("DELETE FROM settled WHERE agent = $1 AND epoch = $2 AND first = $3")
+                .bind(agent.as_str())
+                .bind(epoch.as_str())
+                .bind(first.cast_signed()),
+        )
+        .await?;
     }
     for (first, last) in after.iter().filter(|(first, last)| before.range_of(*first) != Some((*first, *last)))
     {
-        sqlx::query("INSERT INTO settled (agent, epoch, first, last) VALUES (?1, ?2, ?3, ?4)")
-            .bind(agent.as_str())
-            .bind(epoch.as_str())
-            .bind(first.cast_signed())
-            .bind(last.cast_signed())
-            .execute(&mut *db)
-            .await?;
+        tx.execute(
+            sql("INSERT INTO settled (agent, epoch, first, last) VALUES ($1, $2, $3, $4)")
+                .bind(agent.as_str())
+                .bind(epoch.as_str())
+                .bind(first.cast_signed())
+                .bind(last.cast_signed()),
+        )
+        .await?;
     }
     Ok(after)
 }

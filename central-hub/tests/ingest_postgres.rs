@@ -1,0 +1,4 @@
+//! [`ingest`](ingest.rs) on PostgreSQL.
+
+#[path = "ingest.rs"]
+mod ingest;

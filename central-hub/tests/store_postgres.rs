@@ -1,0 +1,4 @@
+//! [`store`](store.rs) on PostgreSQL.
+
+#[path = "store.rs"]
+mod store;
