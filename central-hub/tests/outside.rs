@@ -9,7 +9,7 @@ use central_hub::store::exchange::Names;
 use central_hub::store::figures::{By, Span};
 use central_hub::store::outside::Pass;
 use central_hub::store::search::Wanted;
-use central_hub::store::{Store, changes::Subject, sql};
+use central_hub::store::{Store, changes::Subject, sql, sql_for};
 use central_hub::webhooks::Webhook;
 use hub_core::words;
 
@@ -227,4 +227,94 @@ async fn cap_messages_refer_to_those_that_were_made_before() {
     put(&open.store, &Row { state: "false_alarm", version: 3, ..row(1) }).await;
     assert!(cap().await.contains("<msgType>Cancel</msgType>"));
     assert_eq!(open.store.told(&open.names, "market", &id(9)).await.unwrap(), None);
+}
+
+/// A measurement, not a check: `cargo test -p central-hub --test outside -- --ignored --nocapture`; the same of
+/// `outside_postgres`. `SIGNALBOX_INCIDENTS=1000000` is the default.
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn search_over_a_million_incidents() {
+    let incidents: i64 = std::env::var("SIGNALBOX_INCIDENTS").map_or(1_000_000, |n| n.parse().unwrap());
+    let open = open().await;
+    fill_index(&open.store, incidents).await;
+    let mut questions = Vec::new();
+    for words in
+        ["越线", "门", "东街", "徘徊 北门", "广场17", "南门 越线", "camera 23", "停车场", "没有的词", "区"]
+    {
+        questions.push((words, Vec::new(), None));
+    }
+    questions.push(("越线", vec![words::facet("state", "new")], None));
+    questions.push(("", vec![words::facet("site", "s17"), words::facet("open", "yes")], None));
+    questions.push(("徘徊", vec![words::facet("site", "s3")], Some(vec!["s3".to_owned(), "s4".to_owned()])));
+    let mut all = Vec::new();
+    println!("{:<28} {:>6} {:>9} {:>9}", "question", "found", "first ms", "worst ms");
+    for (words, facets, sites) in questions {
+        let mut tokens = if words.is_empty() { Vec::new() } else { words::of_question(words).unwrap() };
+        tokens.extend(facets.clone());
+        let wanted = Wanted { tokens, sites, ..Wanted::default() };
+        let (mut times, mut found) = (Vec::new(), 0);
+        for _ in 0..20 {
+            let begun = std::time::Instant::now();
+            found = open.store.search(&wanted, 50).await.unwrap().len();
+            times.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        }
+        let worst = times.iter().copied().fold(0.0, f64::max);
+        println!("{:<28} {found:>6} {:>9.1} {worst:>9.1}", format!("{words} {}", facets.join(" ")), times[0]);
+        all.extend(times);
+    }
+    all.sort_by(f64::total_cmp);
+    println!(
+        "{incidents} incidents, {} searches: p50 {:.1} ms, p95 {:.1} ms",
+        all.len(),
+        all[all.len() / 2],
+        all[all.len() * 95 / 100]
+    );
+}
+
+/// Two years of incidents at 50 sites with 40 cameras each, one of a hundred still open.
+async fn fill_index(store: &Store, incidents: i64) {
+    const PLACES: [&str; 6] = ["东街市场", "北门", "南门广场", "停车场", "学校西区", "河边步道"];
+    const KINDS: [(&str, &str); 3] =
+        [("越线", "Line crossed"), ("进入区域", "Zone entered"), ("徘徊逗留", "Loitering")];
+    let span = 2 * 365 * DAY_MS / incidents;
+    for first in (0..incidents).step_by(10_000) {
+        let (mut docs, mut ids, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+        for n in first..(first + 10_000).min(incidents) {
+            let mixed = usize::try_from(n.wrapping_mul(2_654_435_761) >> 7 & 0xff_ffff).unwrap();
+            let (site, camera, kind) = (mixed % 50, mixed / 50 % 40, KINDS[mixed / 2_000 % 3]);
+            let state =
+                if mixed % 100 == 0 { ("未处理", "new", "yes") } else { ("已办结", "closed", "no") };
+            let place = format!("{}{camera} camera {camera} gate广场{camera}", PLACES[(site + camera) % 6]);
+            let mut tokens = words::of_texts([kind.0, kind.1, state.0, state.1, &place, "高"]);
+            let at = NOON - 2 * 365 * DAY_MS + n * span;
+            tokens.push(words::facet("site", &format!("s{site}")));
+            tokens.push(words::facet("state", state.1));
+            tokens.push(words::facet("open", state.2));
+            tokens.push(words::facet("month", &(at / (30 * DAY_MS)).to_string()));
+            docs.push((at << 20) + n % 1_000);
+            ids.push(format!("s{site}/{}", id(n)));
+            texts.push(tokens.join(" "));
+        }
+        let mut tx = store.write().await.unwrap();
+        let statement = sql_for(
+            "INSERT INTO search_docs (site, incident, doc, digest)
+                SELECT substr(i.value, 1, instr(i.value, '/') - 1), substr(i.value, instr(i.value, '/') + 1), d.value, x''
+                FROM json_each($1) d JOIN json_each($2) i ON i.key = d.key WHERE $3 IS NOT NULL",
+            "INSERT INTO search_docs (site, incident, doc, digest, words)
+                SELECT split_part(i, '/', 1), split_part(i, '/', 2), d, '', string_to_array(w, ' ')
+                FROM unnest($1::bigint[], $2::text[], $3::text[]) AS t (d, i, w)",
+        );
+        tx.execute(statement.bind(docs.clone()).bind(ids).bind(texts.clone())).await.unwrap();
+        let statement = sql_for(
+            "INSERT INTO search_words (rowid, words) SELECT d.value, w.value
+                FROM json_each($1) d JOIN json_each($2) w ON w.key = d.key",
+            "SELECT 1 WHERE $1::bigint[] IS NULL AND $2::text[] IS NULL",
+        );
+        tx.execute(statement.bind(docs).bind(texts)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let mut tx = store.write().await.unwrap();
+    let statement = sql_for("SELECT 1 WHERE 1 = 0", "ANALYZE search_docs");
+    tx.execute(statement).await.unwrap();
+    tx.commit().await.unwrap();
 }
