@@ -17,7 +17,7 @@ use world::{PATIENCE, World, message, runtime};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Got {
     headers: BTreeMap<String, String>,
     body: Vec<u8>,
@@ -71,7 +71,7 @@ impl Receiver {
             if enough(&got) {
                 return got;
             }
-            assert!(begun.elapsed() < PATIENCE, "no {what}: {got:?}");
+            assert!(begun.elapsed() < PATIENCE, "no {what}: {:?}", ids(&got));
             std::thread::sleep(Duration::from_millis(20));
         }
     }
