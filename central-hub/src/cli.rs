@@ -1,11 +1,13 @@
 //! The command line. Every command but `serve` works beside a running hub as well as without one.
 
 mod agent;
+mod audit;
 mod authority;
 mod configure;
 mod place;
 mod rules;
 mod token;
+mod user;
 mod webhook;
 mod words;
 
@@ -13,19 +15,13 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::{Args, Parser, Subcommand};
-use settings::Secret;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
-use crate::credential;
 use crate::ports::Ports;
 use crate::run;
-use crate::store::{FIRST_USER, Store};
-
-/// Shortest password that is taken.
-const PASSWORD_CHARS: usize = 10;
+use crate::store::Store;
 
 /// What is logged unless `RUST_LOG` says otherwise; the broker tells of every client at its `info`.
 const LOGGED: &str = "info,rmqtt=warn,rmqtt_net=warn";
@@ -67,26 +63,12 @@ enum Command {
     /// Receivers that are told of incidents
     #[command(subcommand)]
     Webhook(webhook::Command),
-    /// Operators
+    /// People: who may come in, and what as
     #[command(subcommand)]
-    User(User),
-}
-
-#[derive(Subcommand)]
-enum User {
-    /// Print a link that logs in once, within 15 minutes
-    LoginLink {
-        #[arg(long, default_value = FIRST_USER)]
-        user: String,
-    },
-    /// Set a password; ends the user's sessions
-    SetPassword {
-        #[arg(long, default_value = FIRST_USER)]
-        user: String,
-        /// A file of mode 600 whose first line is the password
-        #[arg(long, value_name = "FILE")]
-        password_file: PathBuf,
-    },
+    User(user::Command),
+    /// The audit: what was done, looked at and refused
+    #[command(subcommand)]
+    Audit(audit::Command),
 }
 
 /// Reads the command line, does what it says, tells on standard error what went wrong.
@@ -129,6 +111,7 @@ async fn dispatch(line: Line) -> anyhow::Result<()> {
         return run::serve(config).await;
     }
     let store = Store::open(&config.hub.data, &config.store).await?;
+    store.chain_audit_by(config.audit.hash);
     let done = match line.command {
         Command::Serve => Ok(()),
         Command::Token(command) => token::execute(&store, &config, command).await,
@@ -137,37 +120,11 @@ async fn dispatch(line: Line) -> anyhow::Result<()> {
         Command::Ca(command) => authority::execute(&store, command).await,
         Command::BrokerConfig(command) => rules::execute(&store, &config, command).await,
         Command::Webhook(command) => webhook::execute(&store, &config, command).await,
-        Command::User(command) => user(&store, &config, command).await,
+        Command::User(command) => user::execute(&store, &config, command).await,
+        Command::Audit(command) => audit::execute(&store, &config, command).await,
     };
     store.close().await;
     done
-}
-
-async fn user(store: &Store, config: &Config, command: User) -> anyhow::Result<()> {
-    match command {
-        User::LoginLink { user } => {
-            let token = credential::random_token()?;
-            if !store.put_login_link(&user, &token).await? {
-                bail!("there is no user {user}");
-            }
-            println!("{}/login#{token}", wall_address(config));
-        }
-        User::SetPassword { user, password_file } => {
-            let password = Secret::read(&password_file)?;
-            if password.expose().chars().count() < PASSWORD_CHARS {
-                bail!(
-                    "the password in {} is too short: at least {PASSWORD_CHARS} characters",
-                    password_file.display()
-                );
-            }
-            let hash = credential::password_hash(password.expose())?;
-            if !store.set_password(&user, &hash).await? {
-                bail!("there is no user {user}");
-            }
-            println!("password of {user} set");
-        }
-    }
-    Ok(())
 }
 
 /// Where a browser on this machine finds the wall: the running hub's real port, else the settings'.

@@ -9,8 +9,9 @@ use serde::Deserialize;
 
 use crate::exchange;
 use crate::incidents::settings::{Incidents, IncidentsError};
-use crate::store::{self, exchange::Names};
+use crate::store::exchange::Names;
 use crate::webhooks::{self, Webhook, WebhookError};
+use crate::{audit, people, store};
 
 /// Everything that `central-hub.toml` may say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -19,7 +20,9 @@ pub struct Config {
     pub hub: Hub,
     pub http: Http,
     pub agents: Agents,
+    pub audit: audit::Settings,
     pub broker: Broker,
+    pub people: people::Settings,
     pub store: store::Settings,
     pub wall: Wall,
     pub incidents: Incidents,
@@ -149,6 +152,8 @@ pub enum ConfigError {
     Exchange(#[from] exchange::SettingsError),
     #[error(transparent)]
     Webhooks(#[from] WebhookError),
+    #[error(transparent)]
+    People(#[from] people::SettingsError),
     #[error("[http] certificate_file and key_file belong together")]
     WallCertificate,
     #[error("[agents] certificate_days = {0} is out of range: 1 to 825")]
@@ -179,6 +184,7 @@ impl Config {
         self.incidents.check()?;
         self.exchange.check()?;
         webhooks::check(&self.webhooks)?;
+        self.people.check()?;
         if let Some(address) = self.broker.external.as_ref().filter(|a| split_address(a).is_none()) {
             return Err(ConfigError::External(address.clone()));
         }

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Publisher;
 use crate::broker::{Broker, selftest};
 use crate::config::{self, Config};
 use crate::configs;
@@ -22,6 +23,7 @@ use crate::incidents::adopt;
 use crate::ingest::backlog::Backlog;
 use crate::ingest::link::{BrokerAddress, Link};
 use crate::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
+use crate::minutes;
 use crate::ports::Ports;
 use crate::service::{self, Question};
 use crate::store::Store;
@@ -69,6 +71,7 @@ struct Hub {
     ask_writer: mpsc::Sender<Question>,
     link: JoinHandle<()>,
     configs: JoinHandle<()>,
+    minutes: JoinHandle<()>,
     adopting: JoinHandle<()>,
     outside: Outside,
     stop_link: CancellationToken,
@@ -81,6 +84,7 @@ impl Hub {
     async fn start(config: &Config) -> anyhow::Result<Self> {
         let data = &config.hub.data;
         let store = Store::open(data, &config.store).await?;
+        store.chain_audit_by(config.audit.hash);
         store.rule_book().set(config.incidents.clone());
         let only = lock(data)?;
         Ports::remove(data);
@@ -100,6 +104,9 @@ impl Hub {
         let (hearing, mut heard) = watch::channel(false);
         let stop_link = CancellationToken::new();
         let configs = tokio::spawn(configs::run(address.clone(), store.clone(), stop_link.clone()));
+        let publisher = Publisher::open(&config.audit)?;
+        let limits = config.people.limits();
+        let minutes = tokio::spawn(minutes::run(store.clone(), limits, publisher, stop_link.clone()));
         let adopting = tokio::spawn(adopt::run(store.clone(), stop_link.clone()));
         let names = Arc::new(config.names(store.hub_epoch()));
         let outside = Outside::start(&config.webhooks, &names, &store, &stop_link)?;
@@ -120,8 +127,7 @@ impl Hub {
         };
         let agents = entrance.open_agents(config, &store, told)?.port();
         let stop_http = CancellationToken::new();
-        let app =
-            App::new(store.clone(), config.hub.site_names.clone(), stop_http.clone(), config.wall_tls());
+        let app = App::new(store.clone(), config, stop_http.clone());
         let http = entrance.open_wall(config, web::router(app, wall_folder(config)?))?.port();
         let ports = Ports { http, agents, mqtt };
         ports.write(data).with_context(|| format!("cannot write {}", Ports::path(data).display()))?;
@@ -135,6 +141,7 @@ impl Hub {
             ask_writer,
             link,
             configs,
+            minutes,
             adopting,
             outside,
             stop_link,
@@ -155,6 +162,7 @@ impl Hub {
         for (part, task) in self.outside.tasks() {
             finish(part, task).await;
         }
+        finish("minutes", self.minutes).await;
         finish("adopting", self.adopting).await;
         finish("ingest", self.writer).await;
         if let Some(broker) = self.broker {

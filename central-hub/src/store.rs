@@ -16,11 +16,13 @@ mod engine;
 pub mod exchange;
 pub mod figures;
 pub mod incidents;
-pub mod operators;
+pub mod logins;
 pub mod outside;
+pub mod people;
 pub mod places;
 pub mod records;
 pub mod search;
+pub mod sessions;
 pub mod settings;
 mod sql;
 pub mod stills;
@@ -30,9 +32,10 @@ mod tx;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ::settings::SecretError;
+use hub_core::audit::Algorithm;
 use protocol::Epoch;
 use tokio::sync::watch;
 
@@ -41,7 +44,7 @@ use crate::clock::now_ms;
 use crate::credential;
 use engine::Pools;
 pub use engine::Row;
-pub use sql::{Bind, Sql, sql, sql_for};
+pub use sql::{Bind, Sql, of_sites, sql, sql_for};
 pub use tx::{Read, Tx};
 
 /// What a database says when it does not do what it was asked.
@@ -103,6 +106,8 @@ struct Opened {
     hub_epoch: Epoch,
     /// The latest change that this process knows to be committed.
     latest: watch::Sender<i64>,
+    /// What chains the days of the audit that are opened from now on.
+    audit_hash: OnceLock<Algorithm>,
     rules: incidents::RuleBook,
 }
 
@@ -122,9 +127,11 @@ impl Store {
         let pools = Pools::open(data, settings).await?;
         let latest = watch::Sender::new(0);
         let hub_epoch = first_rows(&pools, &latest, data).await?;
-        let rules = incidents::RuleBook::default();
-        let store = Self(Arc::new(Opened { data: data.to_owned(), pools, hub_epoch, latest, rules }));
+        let (rules, audit_hash) = (incidents::RuleBook::default(), OnceLock::new());
+        let opened = Opened { data: data.to_owned(), pools, hub_epoch, latest, rules, audit_hash };
+        let store = Self(Arc::new(opened));
         store.announce(store.latest_change().await?);
+        store.adopt_audit().await?;
         Ok(store)
     }
 
@@ -145,7 +152,16 @@ impl Store {
 
     /// Begins to write.
     pub async fn write(&self) -> Result<Tx, StoreError> {
-        Tx::begin(&self.0.pools, &self.0.latest).await
+        Tx::begin(&self.0.pools, &self.0.latest, self.audit_hash()).await
+    }
+
+    /// Which hash chains the audit's days, as the settings say; once.
+    pub fn chain_audit_by(&self, algorithm: Algorithm) {
+        let _ = self.0.audit_hash.set(algorithm);
+    }
+
+    fn audit_hash(&self) -> Algorithm {
+        self.0.audit_hash.get().copied().unwrap_or_default()
     }
 
     /// Whether this machine's file holds it all.
@@ -202,7 +218,7 @@ async fn first_rows(pools: &Pools, latest: &watch::Sender<i64>, data: &Path) -> 
     let epoch = match Read(pools).optional::<(String,)>(read()).await? {
         Some((epoch,)) => epoch,
         None => {
-            let mut tx = Tx::begin(pools, latest).await?;
+            let mut tx = Tx::begin(pools, latest, Algorithm::default()).await?;
             // Another hub may be doing the same on the same database.
             tx.lock("hub").await?;
             match tx.optional::<(String,)>(read()).await? {
@@ -222,6 +238,7 @@ async fn make_first_rows(mut tx: Tx, data: &Path) -> Result<String, StoreError> 
     write_first_password(data, &password)?;
     let user = "INSERT INTO users (account, password_hash, created_at) VALUES ($1, $2, $3)";
     tx.execute(sql(user).bind(FIRST_USER).bind(hash).bind(now_ms())).await?;
+    people::grant_first(&mut tx).await?;
     tx.execute(sql("INSERT INTO meta (name, value) VALUES ('hub_epoch', $1)").bind(&epoch)).await?;
     tx.commit().await?;
     tracing::info!(user = FIRST_USER, "first password made, see initial-password.txt in the data folder");

@@ -318,7 +318,7 @@ fn a_revoked_box_is_out_within_moments_and_stays_out() {
     }
     assert_eq!(audited(&world, "revoked").len(), 1);
     let refused = audited(&world, "certificate_refused");
-    assert_eq!(refused[0].agent.as_deref(), Some("gate"), "{refused:?}");
+    assert_eq!(refused[0].object.as_deref(), Some("gate"), "{refused:?}");
     assert_eq!(bystander.publish("signalbox/v1/market/yard/alert", &message([1])), PubAckReason::Success);
     // A new token lets it in again.
     let (key, csr) = key_and_request();

@@ -8,6 +8,7 @@ use central_hub::store::alerts::{AlertView, Filter};
 use central_hub::store::certificates::Issued;
 use central_hub::store::records::{Committed, SettledCache};
 use central_hub::store::tokens::Redeemed;
+use hub_core::rights::Sites;
 use protocol::enrol::Identity;
 use protocol::{Ack, RejectReason};
 use serde_json::{Value, json};
@@ -43,7 +44,7 @@ impl Hub {
     }
 
     async fn alerts(&self) -> Vec<AlertView> {
-        self.store.alerts(&Filter::default(), None, 200).await.unwrap().0
+        self.store.alerts(&Sites::All, &Filter::default(), None, 200).await.unwrap().0
     }
 }
 
@@ -203,7 +204,8 @@ async fn pages_of_the_list_hold_every_alert_once() {
     hub.send((1..=50).map(raised).collect()).await;
     let (mut seen, mut before) = (Vec::new(), None);
     loop {
-        let (alerts, next) = hub.store.alerts(&Filter::default(), before.as_ref(), 7).await.unwrap();
+        let (alerts, next) =
+            hub.store.alerts(&Sites::All, &Filter::default(), before.as_ref(), 7).await.unwrap();
         seen.extend(alerts.iter().map(|a| a.seq));
         let Some(next) = next else { break };
         before = central_hub::store::alerts::Cursor::parse(&next.to_text());
@@ -211,7 +213,7 @@ async fn pages_of_the_list_hold_every_alert_once() {
     }
     assert_eq!(seen, (1..=50).rev().collect::<Vec<i64>>());
     let other = Filter { camera: Some("c2".into()), ..Filter::default() };
-    assert!(hub.store.alerts(&other, None, 7).await.unwrap().0.is_empty());
+    assert!(hub.store.alerts(&Sites::All, &other, None, 7).await.unwrap().0.is_empty());
 }
 
 #[tokio::test]

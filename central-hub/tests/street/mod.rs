@@ -20,6 +20,7 @@ use central_hub::store::Store;
 use central_hub::store::alerts::{AlertView, Filter};
 use central_hub::store::certificates::Issued;
 use central_hub::store::tokens::Redeemed;
+use hub_core::rights::Sites;
 use protocol::enrol::Identity;
 use protocol::{Ack, Command, Order, Outcome, Reply};
 use rumqttc::v5::mqttbytes::QoS;
@@ -88,7 +89,8 @@ impl Hub {
     pub async fn alerts(&self) -> Vec<AlertView> {
         let (mut all, mut before) = (Vec::new(), None);
         loop {
-            let (page, next) = self.store.alerts(&Filter::default(), before.as_ref(), 200).await.unwrap();
+            let (page, next) =
+                self.store.alerts(&Sites::All, &Filter::default(), before.as_ref(), 200).await.unwrap();
             all.extend(page);
             before = next;
             if before.is_none() {
