@@ -17,6 +17,7 @@ use crate::broker::{Broker, selftest};
 use crate::config::{self, Config};
 use crate::configs;
 use crate::door::peers::Peers;
+use crate::hubs::Member;
 use crate::ingest::backlog::Backlog;
 use crate::ingest::link::{BrokerAddress, Link};
 use crate::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
@@ -47,12 +48,17 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         hub = Hub::start(&config) => hub?,
         () = &mut asked_to_stop => return Ok(()),
     };
+    let expelled = hub.expelled.clone();
     tokio::select! {
         () = asked_to_stop => {}
+        () = expelled.cancelled() => {}
         () = service::signs_of_life(hub.ask_writer.clone()) => {}
     }
     service::stopping();
     hub.stop().await;
+    if expelled.is_cancelled() {
+        bail!("this hub was taken off the list of hubs on its database; the log says why");
+    }
     Ok(())
 }
 
@@ -66,6 +72,9 @@ struct Hub {
     ask_writer: mpsc::Sender<Question>,
     link: JoinHandle<()>,
     configs: JoinHandle<()>,
+    member: JoinHandle<()>,
+    /// This hub may not go on.
+    expelled: CancellationToken,
     stop_link: CancellationToken,
     entrance: Entrance,
     /// Ends the feeds.
@@ -78,12 +87,12 @@ impl Hub {
         let store = Store::open(data, &config.store).await?;
         let only = lock(data)?;
         Ports::remove(data);
-        store.forget_presence().await?;
+        let member = Member::join(&store, config).await?;
         tracing::info!(data = %data.display(), hub_epoch = %store.hub_epoch(), "database open");
 
         let mut entrance = Entrance::prepare(config, &store).await?;
         let (peers, backlog) = (Peers::default(), Backlog::default());
-        let (address, broker) = start_broker(config, &store, &peers, &backlog).await?;
+        let (address, broker) = start_broker(config, &store, &peers, &backlog, member.name()).await?;
         selftest::run(&address).await?;
         tracing::info!(host = address.host, port = address.port, "broker passed its self-test");
 
@@ -93,8 +102,10 @@ impl Hub {
         let writer = tokio::spawn(writer::run(store.clone(), arrivals, to_link, backlog, questions));
         let (hearing, mut heard) = watch::channel(false);
         let stop_link = CancellationToken::new();
-        let configs = tokio::spawn(configs::run(address.clone(), store.clone(), stop_link.clone()));
-        let link = Link { broker: address, arrivals: to_writer, acks, hearing };
+        let configs =
+            tokio::spawn(configs::run(address.clone(), store.clone(), member.leads(), stop_link.clone()));
+        let among = member.name().map(|_| member.leads());
+        let link = Link { broker: address, arrivals: to_writer, acks, hearing, among };
         let link = tokio::spawn(link.run(stop_link.clone()));
         match tokio::time::timeout(START_PATIENCE, heard.wait_for(|hearing| *hearing)).await {
             Ok(Ok(_)) => tracing::info!("ingest running"),
@@ -117,6 +128,8 @@ impl Hub {
         let ports = Ports { http, agents, mqtt };
         ports.write(data).with_context(|| format!("cannot write {}", Ports::path(data).display()))?;
         tracing::info!(http = ports.http, agents = ports.agents, mqtt = ports.mqtt, "hub is up");
+        let expelled = member.expelled.clone();
+        let member = tokio::spawn(member.run(stop_link.clone()));
         service::ready(&format!("wall on port {http}, boxes on port {agents}"));
         Ok(Self {
             _only: only,
@@ -126,6 +139,8 @@ impl Hub {
             ask_writer,
             link,
             configs,
+            member,
+            expelled,
             stop_link,
             entrance,
             stop_http,
@@ -141,6 +156,7 @@ impl Hub {
         self.stop_link.cancel();
         finish("link", self.link).await;
         finish("configs", self.configs).await;
+        finish("member", self.member).await;
         finish("ingest", self.writer).await;
         if let Some(broker) = self.broker {
             let _ = tokio::time::timeout(STOP_PATIENCE, broker.stop()).await;
@@ -155,6 +171,7 @@ async fn start_broker(
     store: &Store,
     peers: &Peers,
     backlog: &Backlog,
+    name: Option<&str>,
 ) -> anyhow::Result<(BrokerAddress, Option<Broker>)> {
     if let Some((host, port)) = config.broker.external.as_deref().and_then(config::split_address) {
         let login = match (&config.broker.user, &config.broker.password_file) {
@@ -163,7 +180,8 @@ async fn start_broker(
         };
         let tls = config.broker.client_tls()?;
         tracing::info!(host, port, tls = tls.is_some(), "using an external broker");
-        return Ok((BrokerAddress { host: host.to_owned(), port, login, tls }, None));
+        let hub = name.map(str::to_owned);
+        return Ok((BrokerAddress { host: host.to_owned(), port, login, tls, hub }, None));
     }
     // Plain and on loopback: it is reached through the door alone.
     let broker = Broker::start(store.clone(), peers.clone(), backlog.clone()).await?;

@@ -12,8 +12,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{Arguments, SqlStr, Sqlite, SqlitePool};
 
-use super::schema;
 use super::{Engine, Pools, Sql, Value};
+use super::{backup, schema};
 use crate::store::{StoreError, closed_file};
 
 /// 3.51.3 repaired a WAL-reset race that could corrupt a database with several writers.
@@ -37,7 +37,12 @@ pub(super) async fn open(data: &Path) -> Result<Pools, StoreError> {
         .busy_timeout(PATIENCE);
     let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
     check_version(&writer).await?;
-    schema::bring_up_to_date(&writer, &schema::SQLITE).await?;
+    let mut connection = writer.acquire().await?;
+    if schema::is_older(&mut *connection, schema::SQLITE).await? {
+        backup::write(&mut connection, data).await?;
+    }
+    schema::bring_up_to_date(&mut *connection, schema::SQLITE).await?;
+    drop(connection);
     let reading = options.pragma("query_only", "ON");
     let reader = SqlitePoolOptions::new().max_connections(READERS).connect_with(reading).await?;
     Ok(Pools::Sqlite { writer, reader })
