@@ -3,6 +3,7 @@
 mod agent;
 mod authority;
 mod configure;
+mod place;
 mod rules;
 mod token;
 mod words;
@@ -54,6 +55,9 @@ enum Command {
     /// Agents that may connect
     #[command(subcommand)]
     Agent(agent::Command),
+    /// Where cameras are
+    #[command(subcommand)]
+    Place(place::Command),
     /// The authority that signs certificates
     #[command(subcommand)]
     Ca(authority::Command),
@@ -125,6 +129,7 @@ async fn dispatch(line: Line) -> anyhow::Result<()> {
         Command::Serve => Ok(()),
         Command::Token(command) => token::execute(&store, &config, command).await,
         Command::Agent(command) => agent::execute(&store, command).await,
+        Command::Place(command) => place::execute(&store, command).await,
         Command::Ca(command) => authority::execute(&store, command).await,
         Command::BrokerConfig(command) => rules::execute(&store, &config, command).await,
         Command::User(command) => user(&store, &config, command).await,

@@ -16,6 +16,7 @@ pub mod door;
 pub mod hubs;
 pub mod incidents;
 pub mod ingest;
+pub mod places;
 pub mod ports;
 pub mod refusals;
 pub mod run;

@@ -18,6 +18,7 @@ use crate::config::{self, Config};
 use crate::configs;
 use crate::door::peers::Peers;
 use crate::hubs::Member;
+use crate::incidents::adopt;
 use crate::ingest::backlog::Backlog;
 use crate::ingest::link::{BrokerAddress, Link};
 use crate::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
@@ -75,6 +76,7 @@ struct Hub {
     member: JoinHandle<()>,
     /// This hub may not go on.
     expelled: CancellationToken,
+    adopting: JoinHandle<()>,
     stop_link: CancellationToken,
     entrance: Entrance,
     /// Ends the feeds.
@@ -85,6 +87,7 @@ impl Hub {
     async fn start(config: &Config) -> anyhow::Result<Self> {
         let data = &config.hub.data;
         let store = Store::open(data, &config.store).await?;
+        store.rule_book().set(config.incidents.clone());
         let only = lock(data)?;
         Ports::remove(data);
         let member = Member::join(&store, config).await?;
@@ -106,6 +109,7 @@ impl Hub {
             tokio::spawn(configs::run(address.clone(), store.clone(), member.leads(), stop_link.clone()));
         let among = member.name().map(|_| member.leads());
         let link = Link { broker: address, arrivals: to_writer, acks, hearing, among };
+        let adopting = tokio::spawn(adopt::run(store.clone(), stop_link.clone()));
         let link = tokio::spawn(link.run(stop_link.clone()));
         match tokio::time::timeout(START_PATIENCE, heard.wait_for(|hearing| *hearing)).await {
             Ok(Ok(_)) => tracing::info!("ingest running"),
@@ -141,6 +145,7 @@ impl Hub {
             configs,
             member,
             expelled,
+            adopting,
             stop_link,
             entrance,
             stop_http,
@@ -157,6 +162,7 @@ impl Hub {
         finish("link", self.link).await;
         finish("configs", self.configs).await;
         finish("member", self.member).await;
+        finish("adopting", self.adopting).await;
         finish("ingest", self.writer).await;
         if let Some(broker) = self.broker {
             let _ = tokio::time::timeout(STOP_PATIENCE, broker.stop()).await;

@@ -13,7 +13,9 @@ pub mod changes;
 pub mod configs;
 mod engine;
 pub mod hubs;
+pub mod incidents;
 pub mod operators;
+pub mod places;
 pub mod records;
 pub mod settings;
 mod sql;
@@ -103,6 +105,7 @@ struct Opened {
     hub_epoch: Epoch,
     /// The latest change that this process knows to be committed.
     latest: watch::Sender<i64>,
+    rules: incidents::RuleBook,
 }
 
 impl Store {
@@ -122,7 +125,9 @@ impl Store {
         let latest = watch::Sender::new(0);
         let hub_epoch = first_rows(&pools, &latest, data).await?;
         let shared = settings.shared_folder.clone().unwrap_or_else(|| data.to_owned());
-        let store = Self(Arc::new(Opened { data: data.to_owned(), shared, pools, hub_epoch, latest }));
+        let rules = incidents::RuleBook::default();
+        let data = data.to_owned();
+        let store = Self(Arc::new(Opened { data, shared, pools, hub_epoch, latest, rules }));
         store.announce(store.latest_change().await?);
         Ok(store)
     }
@@ -140,6 +145,11 @@ impl Store {
     /// Minted with the database: an agent that sees a new one sends again what it still holds.
     pub fn hub_epoch(&self) -> &Epoch {
         &self.0.hub_epoch
+    }
+
+    /// What goes together, by site.
+    pub fn rule_book(&self) -> &incidents::RuleBook {
+        &self.0.rules
     }
 
     /// Begins to write.

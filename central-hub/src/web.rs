@@ -7,6 +7,8 @@ mod agents;
 mod alerts;
 mod error;
 mod feed;
+mod incidents;
+mod places;
 mod session;
 mod stills;
 pub mod wall;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use protocol::SiteId;
 use tokio::sync::Semaphore;
@@ -81,6 +83,13 @@ pub fn router(app: App, wall: Option<PathBuf>) -> Router {
         .route("/alerts", get(alerts::list))
         .route("/alerts/{agent}/{epoch}/{seq}", get(alerts::detail))
         .route("/alerts/{agent}/{epoch}/{seq}/still", get(stills::show))
+        .route("/incidents", get(incidents::list))
+        .route("/incidents/{site}/{incident}", get(incidents::detail))
+        .route("/incidents/{site}/{incident}/alerts", get(incidents::alerts))
+        .route("/incidents/{site}/{incident}/split", post(incidents::split))
+        .route("/incidents/{site}/{incident}/merge", post(incidents::merge))
+        .route("/sites/{site}/places", get(places::list))
+        .route("/sites/{site}/places/{agent}/{camera}", put(places::put).delete(places::remove))
         .route("/agents", get(agents::list))
         .route("/feed", get(feed::follow))
         .route_layer(from_fn_with_state(app.clone(), session::require));

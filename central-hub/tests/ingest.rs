@@ -11,6 +11,7 @@ use central_hub::store::tokens::Redeemed;
 use protocol::enrol::Identity;
 use protocol::{Ack, RejectReason};
 use serde_json::{Value, json};
+use sqlx::ConnectOptions;
 
 struct Hub {
     store: Store,
@@ -240,10 +241,14 @@ async fn changes_are_read_in_order_and_a_foreign_number_means_read_anew() {
     let start = hub.store.latest_change().await.unwrap();
     hub.send((1..=3).map(raised).collect()).await;
     let changes = hub.store.changes_after(start, 100).await.unwrap().unwrap();
-    assert_eq!(changes.iter().map(|c| c.number - start).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(
+        changes.iter().map(|c| c.number - start).collect::<Vec<_>>(),
+        [1, 2, 3, 4],
+        "three alerts, and their incident"
+    );
     assert_eq!(hub.store.changes_after(start + 1, 1).await.unwrap().unwrap()[0].number, start + 2);
-    assert!(hub.store.changes_after(start + 4, 100).await.unwrap().is_none());
-    assert_eq!(*hub.store.follow().borrow(), start + 3);
+    assert!(hub.store.changes_after(start + 5, 100).await.unwrap().is_none());
+    assert_eq!(*hub.store.follow().borrow(), start + 4);
 }
 
 #[tokio::test]
@@ -288,4 +293,25 @@ async fn two_records_under_one_number_hold_the_agent_once() {
     let why = hub.store.list_agents().await.unwrap()[0].held_why.clone().unwrap();
     assert_eq!(why, "Two different records came under the number e1/1.");
     assert_eq!(hub.store.audited("held", 10).await.unwrap().len(), 1);
+}
+
+/// Somebody else writes to the file for long (a copy, an operator's tool): the batch waits and is stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_lock_of_ten_seconds_is_waited_for() {
+    let mut hub = Hub::new().await;
+    let path = hub.store.data().join("hub.db");
+    if !path.exists() {
+        return; // PostgreSQL waits by rows, for 10 s at most.
+    }
+    let mut foreign = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut foreign).await.unwrap();
+    let locked = tokio::spawn(async move {
+        // The fault itself is a time.
+        tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+        sqlx::raw_sql("COMMIT").execute(&mut foreign).await.unwrap();
+    });
+    let ack = hub.send((1..=64).map(raised).collect()).await;
+    assert!(locked.is_finished(), "stored in spite of the lock");
+    assert_eq!((ack.settled_through, ack.rejected.len()), (64, 0));
+    assert_eq!(hub.alerts().await.len(), 64);
 }

@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::FromRow;
 
-use super::{Store, StoreError, sql};
+use super::{Sql, Store, StoreError, sql, sql_for};
+use crate::incidents::Why;
 
 /// An alert as the API shows it.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +36,10 @@ pub struct AlertView {
     pub received_at: Timestamp,
     pub ended_at: Option<Timestamp>,
     pub not_durable: bool,
+    /// Its incident, `null` where it has none yet: it came before there were incidents.
+    pub incident: Option<String>,
+    /// Why it is there.
+    pub because: Option<Why>,
     pub still: StillView,
 }
 
@@ -109,6 +114,8 @@ struct AlertRow {
     received_at: i64,
     ended_at: Option<i64>,
     not_durable: bool,
+    incident: Option<String>,
+    because: Option<String>,
     still_state: String,
     still_reason: Option<String>,
     has_still: bool,
@@ -121,10 +128,12 @@ macro_rules! select_alert {
             "SELECT a.site, a.agent, a.epoch, a.seq, a.camera, c.name AS camera_name, a.kind, a.rule,
                 a.rule_name, a.severity, a.direction, a.track, a.object_class, a.confidence, a.box, a.test,
                 a.at, a.time_source, a.uncertainty_ms, a.received_at, k.ended_at, a.not_durable,
+                coalesce(i.alias_of, a.incident) AS incident, a.because,
                 coalesce(k.still_state, a.still_state) AS still_state,
                 CASE WHEN k.still_state IS NULL THEN a.still_reason ELSE k.still_reason END AS still_reason,
                 s.seq IS NOT NULL AS has_still
             FROM alerts a
+            LEFT JOIN incidents i ON i.site = a.site AND i.incident = a.incident
             LEFT JOIN courses k ON k.agent = a.agent AND k.epoch = a.epoch AND k.of_seq = a.seq
             LEFT JOIN stills s ON s.agent = a.agent AND s.epoch = a.epoch AND s.seq = a.seq
             LEFT JOIN cameras c ON c.agent = a.agent AND c.camera = a.camera ",
@@ -147,26 +156,32 @@ impl Store {
                 AND (a.at, a.agent, a.epoch, a.seq) < ($5, $6, $7, $8)
             ORDER BY a.at DESC, a.agent DESC, a.epoch DESC, a.seq DESC LIMIT $9"
         );
-        let query = sql(text)
-            .bind(&filter.site)
-            .bind(&filter.agent)
-            .bind(&filter.camera)
-            .bind(&filter.kind)
-            .bind(before.map_or(i64::MAX, |c| c.at))
-            .bind(before.map_or("", |c| &c.agent))
-            .bind(before.map_or("", |c| &c.epoch))
-            .bind(before.map_or(0, |c| c.seq))
-            .bind(i64::from(limit) + 1);
-        let mut rows = self.read().all::<AlertRow>(query).await?;
-        let more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
-        let next = rows.last().filter(|_| more).map(|row| Cursor {
-            at: row.at,
-            agent: row.agent.clone(),
-            epoch: row.epoch.clone(),
-            seq: row.seq,
-        });
-        Ok((rows.into_iter().map(AlertView::from).collect(), next))
+        let query = sql(text).bind(&filter.site).bind(&filter.agent).bind(&filter.camera).bind(&filter.kind);
+        Ok(page(self.read().all::<AlertRow>(behind(query, before, limit)).await?, limit))
+    }
+
+    /// Up to `limit` alerts that came into one of these incidents, newest first, from behind `before`.
+    pub(super) async fn alerts_in(
+        &self,
+        site: &str,
+        incidents: &[String],
+        before: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<(Vec<AlertView>, Option<Cursor>), StoreError> {
+        let statement = sql_for(
+            select_alert!(
+                "WHERE a.site = $1 AND a.incident IN (SELECT value FROM json_each($2))
+                    AND (a.at, a.agent, a.epoch, a.seq) < ($3, $4, $5, $6)
+                ORDER BY a.at DESC, a.agent DESC, a.epoch DESC, a.seq DESC LIMIT $7"
+            ),
+            select_alert!(
+                "WHERE a.site = $1 AND a.incident = ANY($2)
+                    AND (a.at, a.agent, a.epoch, a.seq) < ($3, $4, $5, $6)
+                ORDER BY a.at DESC, a.agent DESC, a.epoch DESC, a.seq DESC LIMIT $7"
+            ),
+        );
+        let statement = behind(statement.bind(site).bind(incidents), before, limit);
+        Ok(page(self.read().all::<AlertRow>(statement).await?, limit))
     }
 
     pub async fn alert(&self, agent: &str, epoch: &str, seq: i64) -> Result<Option<AlertView>, StoreError> {
@@ -174,6 +189,28 @@ impl Store {
         let query = sql(text).bind(agent).bind(epoch).bind(seq);
         Ok(self.read().optional::<AlertRow>(query).await?.map(AlertView::from))
     }
+}
+
+/// The last parameters of a page: what it lies behind, and one row more than are wanted.
+fn behind<'a>(statement: Sql<'a>, before: Option<&'a Cursor>, limit: u32) -> Sql<'a> {
+    statement
+        .bind(before.map_or(i64::MAX, |c| c.at))
+        .bind(before.map_or("", |c| &c.agent))
+        .bind(before.map_or("", |c| &c.epoch))
+        .bind(before.map_or(0, |c| c.seq))
+        .bind(i64::from(limit) + 1)
+}
+
+fn page(mut rows: Vec<AlertRow>, limit: u32) -> (Vec<AlertView>, Option<Cursor>) {
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| more).map(|row| Cursor {
+        at: row.at,
+        agent: row.agent.clone(),
+        epoch: row.epoch.clone(),
+        seq: row.seq,
+    });
+    (rows.into_iter().map(AlertView::from).collect(), next)
 }
 
 impl From<AlertRow> for AlertView {
@@ -187,6 +224,10 @@ impl From<AlertRow> for AlertView {
             StillView { state: row.still_state, reason: row.still_reason, url: None }
         } else {
             StillView { state: "pending".into(), reason: None, url: None }
+        };
+        let because = match row.because {
+            Some(text) => serde_json::from_str(&text).ok(),
+            None => row.incident.is_some().then_some(Why::Opened),
         };
         Self {
             id,
@@ -212,6 +253,8 @@ impl From<AlertRow> for AlertView {
             received_at: Timestamp::from_unix_ms(row.received_at),
             ended_at: row.ended_at.map(Timestamp::from_unix_ms),
             not_durable: row.not_durable,
+            incident: row.incident,
+            because,
             still,
         }
     }

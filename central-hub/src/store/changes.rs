@@ -12,6 +12,7 @@ const DROPPED: i64 = 1_000;
 pub enum Subject {
     Agent(String),
     Alert { agent: String, epoch: String, seq: i64 },
+    Incident { site: String, incident: String },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,7 @@ impl Subject {
     pub(super) fn to_text(&self) -> String {
         match self {
             Self::Agent(agent) => format!("agent/{agent}"),
+            Self::Incident { site, incident } => format!("incident/{site}/{incident}"),
             Self::Alert { agent, epoch, seq } => format!("alert/{agent}/{epoch}/{seq}"),
         }
     }
@@ -34,6 +36,7 @@ impl Subject {
         let mut part = || parts.next().map(str::to_owned);
         let subject = match part()?.as_str() {
             "agent" => Self::Agent(part()?),
+            "incident" => Self::Incident { site: part()?, incident: part()? },
             "alert" => Self::Alert { agent: part()?, epoch: part()?, seq: part()?.parse().ok()? },
             _ => return None,
         };
@@ -85,7 +88,8 @@ mod tests {
     #[test]
     fn a_subject_is_read_as_it_was_written() {
         let alert = Subject::Alert { agent: "gate".into(), epoch: "e1".into(), seq: 7 };
-        for subject in [Subject::Agent("gate".into()), alert] {
+        let incident = Subject::Incident { site: "market".into(), incident: "0-1".into() };
+        for subject in [Subject::Agent("gate".into()), alert, incident] {
             assert_eq!(Subject::parse(&subject.to_text()), Some(subject));
         }
         for text in ["", "agent", "agent/a/b", "alert/gate/e1", "alert/gate/e1/x", "thing/x"] {

@@ -4,21 +4,23 @@
 //! acknowledgement names is committed; a bad record is kept as a dead letter and settled, and takes
 //! no good one with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hub_core::RangeSet;
 use protocol::alert::ReadRecord;
 use protocol::enrol::Identity;
 use protocol::{
-    Ack, AgentId, BadRecord, Channel, Epoch, Health, Record, RejectReason, Rejected, Reply, SiteId, Status,
-    Topic,
+    Ack, AgentId, BadRecord, Body, Channel, Epoch, Health, Record, RejectReason, Rejected, Reply, SiteId,
+    Status, Topic,
 };
 
-use super::{Store, StoreError, Tx, agents, audit, sql};
+use super::{Store, StoreError, Tx, agents, audit, sql, sql_for};
+use crate::credential::hex;
 
 mod body;
 mod content;
 mod letters;
+mod raised;
 mod settled;
 
 pub use settled::SettledCache;
@@ -94,8 +96,14 @@ enum Verdict {
 }
 
 /// One transaction under way.
-struct Batch<'a> {
+struct Batch<'a, 'b> {
     tx: &'a mut Tx,
+    /// Alerts that were not there before; they are stored together, at the end.
+    raised: Vec<raised::New<'b>>,
+    /// Who of this batch is enrolled.
+    enrolled: BTreeMap<(&'b SiteId, &'b AgentId), bool>,
+    /// Records of this batch that were not there before and are not looked at yet, with their hashes.
+    claimed: BTreeMap<(&'b AgentId, &'b Epoch, u64), Vec<u8>>,
     counts: Counts,
     touched: TouchedEpochs,
     letters: bool,
@@ -109,6 +117,9 @@ impl Store {
         let mut tx = self.write().await?;
         let mut work = Batch {
             tx: &mut tx,
+            raised: Vec::new(),
+            enrolled: BTreeMap::new(),
+            claimed: BTreeMap::new(),
             counts: Counts::default(),
             touched: BTreeMap::new(),
             letters: false,
@@ -118,10 +129,13 @@ impl Store {
         // messages in the order in which they came.
         let mut in_order: Vec<_> = batch.iter().collect();
         in_order.sort_by_key(|arrival| &arrival.agent);
+        work.admit(&in_order).await?;
+        work.claim_all(&in_order).await?;
         for arrival in in_order {
             work.take(arrival).await?;
         }
-        let Batch { counts, touched, letters, forged, .. } = work;
+        let Batch { counts, touched, letters, forged, raised, .. } = work;
+        raised::put(self, &mut tx, &raised).await?;
         let mut sets = Vec::new();
         let mut acks = Vec::new();
         for ((site, agent, epoch), touched) in touched {
@@ -153,13 +167,71 @@ impl Store {
     }
 }
 
-impl Batch<'_> {
-    async fn take(&mut self, arrival: &Arrival) -> Result<(), StoreError> {
+impl<'b> Batch<'_, 'b> {
+    /// Who may say something here.
+    async fn admit(&mut self, arrivals: &[&'b Arrival]) -> Result<(), StoreError> {
+        let mut seen: BTreeMap<(&AgentId, &SiteId), i64> = BTreeMap::new();
+        for Arrival { site, agent, received_at, .. } in arrivals {
+            let last = seen.entry((agent, site)).or_insert(*received_at);
+            *last = (*last).max(*received_at);
+        }
+        for ((agent, site), received_at) in seen {
+            // The agent's row stays locked to the end: whatever follows is this hub's alone to decide.
+            let text =
+                "UPDATE agents SET last_seen = $3 WHERE agent = $1 AND site = $2 AND revoked_at IS NULL";
+            let seen = sql(text).bind(agent.as_str()).bind(site.as_str()).bind(received_at);
+            let enrolled = self.tx.execute(seen).await? > 0;
+            self.enrolled.insert((site, agent), enrolled);
+        }
+        Ok(())
+    }
+
+    fn is_enrolled(&self, arrival: &'b Arrival) -> bool {
+        self.enrolled.get(&(&arrival.site, &arrival.agent)).copied().unwrap_or(false)
+    }
+
+    /// Takes the identities of all good records of the batch by one statement.
+    async fn claim_all(&mut self, arrivals: &[&'b Arrival]) -> Result<(), StoreError> {
+        for arrival in arrivals {
+            let Content::Records(records) = &arrival.content else { continue };
+            if !self.is_enrolled(arrival) {
+                continue;
+            }
+            for (record, raw) in records.iter().flatten() {
+                let id = (&arrival.agent, &record.epoch, record.seq);
+                // The same once more in this batch is looked at by itself, as a record that is there.
+                self.claimed.entry(id).or_insert_with(|| content::hash(raw));
+            }
+        }
+        if self.claimed.is_empty() {
+            return Ok(());
+        }
+        let values = self.claimed.iter().map(|((agent, epoch, seq), hash)| {
+            serde_json::json!([agent.as_str(), epoch.as_str(), seq, hex(hash)])
+        });
+        let statement = sql_for(
+            "INSERT INTO records (agent, epoch, seq, hash)
+                SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3) FROM json_each($1) WHERE true
+                ON CONFLICT (agent, epoch, seq) DO NOTHING RETURNING agent, epoch, seq",
+            "INSERT INTO records (agent, epoch, seq, hash)
+                SELECT value ->> 0, value ->> 1, (value ->> 2)::bigint, decode(value ->> 3, 'hex')
+                FROM jsonb_array_elements($1::text::jsonb) AS t (value)
+                ON CONFLICT (agent, epoch, seq) DO NOTHING RETURNING agent, epoch, seq",
+        );
+        let values = serde_json::Value::from_iter(values).to_string();
+        let new: Vec<(String, String, i64)> = self.tx.all(statement.bind(values)).await?;
+        if new.len() < self.claimed.len() {
+            let new: BTreeSet<(&str, &str, u64)> =
+                new.iter().map(|(a, e, s)| (a.as_str(), e.as_str(), s.cast_unsigned())).collect();
+            self.claimed
+                .retain(|(agent, epoch, seq), _| new.contains(&(agent.as_str(), epoch.as_str(), *seq)));
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, arrival: &'b Arrival) -> Result<(), StoreError> {
         let Arrival { site, agent, content, received_at } = arrival;
-        // The agent's row stays locked to the end: whatever follows is this hub's alone to decide.
-        let text = "UPDATE agents SET last_seen = $3 WHERE agent = $1 AND site = $2 AND revoked_at IS NULL";
-        let seen = sql(text).bind(agent.as_str()).bind(site.as_str()).bind(received_at);
-        if self.tx.execute(seen).await? == 0 {
+        if !self.is_enrolled(arrival) {
             self.counts.stranger += 1;
             tracing::warn!(%agent, %site, "message of an agent that is not enrolled at this site refused");
             return Ok(());
@@ -197,7 +269,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn take_record(&mut self, arrival: &Arrival, read: &ReadRecord) -> Result<(), StoreError> {
+    async fn take_record(&mut self, arrival: &'b Arrival, read: &'b ReadRecord) -> Result<(), StoreError> {
         let (id, verdict) = match read {
             Ok((record, raw)) => {
                 let id = (record.epoch.clone(), record.seq);
@@ -230,13 +302,15 @@ impl Batch<'_> {
 
     async fn take_good(
         &mut self,
-        arrival: &Arrival,
-        record: &Record,
-        raw: &serde_json::Value,
+        arrival: &'b Arrival,
+        record: &'b Record,
+        raw: &'b serde_json::Value,
     ) -> Result<Verdict, StoreError> {
-        let hash = content::hash(raw);
         let id = (record.epoch.clone(), record.seq);
-        if let Some((stored, rejected)) = self.claim(arrival, &id, &hash, None).await? {
+        if self.claimed.remove(&(&arrival.agent, &record.epoch, record.seq)).is_none()
+            && let hash = content::hash(raw)
+            && let Some((stored, rejected)) = self.claim(arrival, &id, &hash, None).await?
+        {
             if stored == hash {
                 return Ok(rejected.map_or(Verdict::Duplicate, Verdict::Rejected));
             }
@@ -247,7 +321,10 @@ impl Batch<'_> {
                 .await?;
             return Ok(Verdict::Rejected(RejectReason::Conflict));
         }
-        body::put(self.tx, arrival, record, raw).await?;
+        match &record.body {
+            Body::Raised(raised) => self.raised.push(raised::New { arrival, record, raised, raw }),
+            _ => body::put(self.tx, arrival, record).await?,
+        }
         Ok(Verdict::New)
     }
 

@@ -134,6 +134,11 @@ impl Reader {
                         self.ready.extend(event.event("alert").json_data(alert));
                     }
                 }
+                Subject::Incident { site, incident } => {
+                    if let Some(incident) = store.incident(&site, &incident).await? {
+                        self.ready.extend(event.event("incident").json_data(incident));
+                    }
+                }
                 Subject::Agent(agent) => {
                     for view in store.agents(Some(&agent)).await? {
                         let view = super::agents::named(&self.app, view);

@@ -22,6 +22,12 @@ const MOST_CHARS: usize = 256;
 #[derive(Debug, Clone)]
 pub(super) struct User(String);
 
+impl User {
+    pub(super) fn name(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Either a user with a password, or the token of a one-time link.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -114,6 +114,15 @@ impl World {
         begun.elapsed()
     }
 
+    /// User and system time of the running hub so far.
+    pub fn cpu_seconds(&self) -> f64 {
+        let id = self.hub.as_ref().unwrap().id();
+        let text = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+        // Behind the name in brackets, the 12th and 13th field, in ticks of a hundredth of a second.
+        let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
+        (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
+    }
+
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
@@ -355,6 +364,14 @@ impl Operator {
         response.body_mut().read_json().unwrap()
     }
 
+    pub fn post(&self, world: &World, path: &str, body: &Value) -> (u16, Value) {
+        read(self.http.post(world.url(path)).header("cookie", &self.cookie).send_json(body).unwrap())
+    }
+
+    pub fn put(&self, world: &World, path: &str, body: &Value) -> (u16, Value) {
+        read(self.http.put(world.url(path)).header("cookie", &self.cookie).send_json(body).unwrap())
+    }
+
     /// Reads `count` events of the feed: (id, type, data).
     pub fn feed(&self, world: &World, after: Option<&str>, count: usize) -> Vec<(String, String, Value)> {
         let mut request = self.http.get(world.url("/feed")).header("cookie", &self.cookie);
@@ -380,6 +397,11 @@ impl Operator {
         }
         panic!("the feed ended after {} events", events.len());
     }
+}
+
+fn read(mut response: ureq::http::Response<ureq::Body>) -> (u16, Value) {
+    let status = response.status().as_u16();
+    (status, response.body_mut().read_json().unwrap_or_default())
 }
 
 pub fn raised(seq: u64) -> Value {

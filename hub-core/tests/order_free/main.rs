@@ -7,8 +7,8 @@ mod world;
 use std::collections::BTreeSet;
 
 use hub_core::correlate::{Alert, SiteRules, Topology};
-use oracle::Oracle;
-use world::{Incidents, World, alert, rules, topology};
+use oracle::{Incidents, Oracle};
+use world::{World, alert, rules, topology};
 
 /// What comes to a site: alerts in any order, then a decision on what is there, and so on.
 #[derive(Debug, Clone)]

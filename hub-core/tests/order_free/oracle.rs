@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hub_core::correlate::{Alert, Camera, Family, Relation, SiteRules, Stats, Topology};
+use hub_core::correlate::{Alert, Camera, Family, Relation, Severity, SiteRules, Stats, Topology};
 
-use super::world::Incidents;
+/// What an incident is, without its id: its alerts and what is said of it (severity, first, last, first receipt, number).
+pub type Incidents = BTreeMap<BTreeSet<u64>, (Severity, i64, i64, i64, u64)>;
 
 /// A run that an operator's decision pinned.
 #[derive(Clone)]
@@ -73,10 +74,7 @@ impl<'a> Oracle<'a> {
         self.parts().into_iter().map(|part| self.said(part)).collect()
     }
 
-    fn said(
-        &self,
-        part: BTreeSet<u64>,
-    ) -> (BTreeSet<u64>, (hub_core::correlate::Severity, i64, i64, i64, u64)) {
+    fn said(&self, part: BTreeSet<u64>) -> (BTreeSet<u64>, (Severity, i64, i64, i64, u64)) {
         let each = self.alerts.iter().filter(|a| part.contains(&a.key.seq));
         let stats =
             each.map(|a| Stats::of(a, &self.family(a), self.rules, self.topology)).reduce(|mut a, b| {

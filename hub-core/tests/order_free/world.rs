@@ -7,8 +7,7 @@ use hub_core::correlate::{
     Row, Run, Severity, SeverityRules, SiteRules, Topology,
 };
 
-/// What an incident is, without its id: its alerts and what is said of it.
-pub type Incidents = BTreeMap<BTreeSet<u64>, (Severity, i64, i64, i64, u64)>;
+use super::oracle::Incidents;
 
 pub fn rules() -> SiteRules {
     let family = |kinds: &[&str], window_ms| FamilyRule {

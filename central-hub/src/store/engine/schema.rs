@@ -19,9 +19,18 @@ macro_rules! steps {
     };
 }
 
-pub(super) const SQLITE: &[Step] =
-    &steps!("sqlite": 1 "0001_first", 2 "0002_enrolment", 3 "0003_engines", 4 "0004_hubs");
-pub(super) const POSTGRES: &[Step] = &steps!("postgres": 3 "0003_engines", 4 "0004_hubs");
+pub(super) const SQLITE: &[Step] = &steps!("sqlite":
+    1 "0001_first",
+    2 "0002_enrolment",
+    3 "0003_engines",
+    4 "0004_hubs",
+    10 "0010_incidents",
+);
+pub(super) const POSTGRES: &[Step] = &steps!("postgres":
+    3 "0003_engines",
+    4 "0004_hubs",
+    10 "0010_incidents",
+);
 
 /// Does what is missing, each step in one transaction with the note that it is done.
 pub(super) async fn bring_up_to_date<C>(connection: &mut C, steps: &[Step]) -> Result<(), StoreError>
@@ -49,3 +58,6 @@ pub(super) async fn is_older<C: Migrate>(connection: &mut C, steps: &[Step]) -> 
     let done: Vec<_> = connection.list_applied_migrations(TABLE).await?.iter().map(|m| m.version).collect();
     Ok(!done.is_empty() && steps.iter().any(|(number, ..)| !done.contains(number)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ use crate::store::{StoreError, closed_file};
 const OLDEST: (u32, u32, u32) = (3, 51, 3);
 const READERS: u32 = 4;
 /// How long a writer waits for another process.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Prepared statements that a connection keeps.
 const PREPARED: usize = 500;
 
@@ -35,7 +35,12 @@ pub(super) async fn open(data: &Path) -> Result<Pools, StoreError> {
         .foreign_keys(true)
         .statement_cache_capacity(PREPARED)
         .busy_timeout(PATIENCE);
-    let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+    // Whoever waits for the one that writes waits for what that waits for, too.
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(2 * PATIENCE)
+        .connect_with(options.clone())
+        .await?;
     check_version(&writer).await?;
     let mut connection = writer.acquire().await?;
     if schema::is_older(&mut *connection, schema::SQLITE).await? {

@@ -1,6 +1,6 @@
 //! What each type of record changes. None of it depends on the order of arrival.
 
-use protocol::{Body, Gap, Raised, Record, Still};
+use protocol::{Body, Gap, Record, Still};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,19 +8,12 @@ use super::{Arrival, StoreError};
 use crate::store::changes::Subject;
 use crate::store::{Tx, sql, sql_for};
 
-/// Stores a record that was not there before.
-pub(super) async fn put(
-    tx: &mut Tx,
-    arrival: &Arrival,
-    record: &Record,
-    raw: &Value,
-) -> Result<(), StoreError> {
+/// Stores a record that was not there before, and is no new alert.
+pub(super) async fn put(tx: &mut Tx, arrival: &Arrival, record: &Record) -> Result<(), StoreError> {
     let (agent, epoch) = (arrival.agent.as_str(), record.epoch.as_str());
     let about = match &record.body {
-        Body::Raised(raised) => {
-            put_raised(tx, arrival, record, raised, raw).await?;
-            record.seq
-        }
+        // Alerts have their own way: `raised`.
+        Body::Raised(_) => return Ok(()),
         Body::Ended { of_seq } => {
             let statement = sql_for(
                 "INSERT INTO courses (agent, epoch, of_seq, ended_at) VALUES ($1, $2, $3, $4)
@@ -85,51 +78,6 @@ pub(super) fn given_up(record: &Record) -> Option<(u64, u64)> {
     }
 }
 
-async fn put_raised(
-    tx: &mut Tx,
-    arrival: &Arrival,
-    record: &Record,
-    raised: &Raised,
-    raw: &Value,
-) -> Result<(), StoreError> {
-    let (still_state, still_reason) = still_words(&raised.still);
-    let bounding_box = raised.bounding_box.as_ref().and_then(|b| serde_json::to_string(b).ok());
-    let text =
-        "INSERT INTO alerts (agent, epoch, seq, site, camera, kind, rule, rule_name, severity, direction,
-            track, object_class, confidence, box, test, at, time_source, uncertainty_ms, not_durable,
-            received_at, still_state, still_reason, raw)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-            $21, $22, $23)";
-    tx.execute(
-        sql(text)
-            .bind(arrival.agent.as_str())
-            .bind(record.epoch.as_str())
-            .bind(record.seq.cast_signed())
-            .bind(arrival.site.as_str())
-            .bind(raised.camera.as_str())
-            .bind(raised.kind.as_str())
-            .bind(raised.rule.as_str())
-            .bind(&raised.rule_name)
-            .bind(word(&raised.severity))
-            .bind(raised.direction.map(|d| d.as_str()))
-            .bind(raised.track.map(u64::cast_signed))
-            .bind(raised.object_class.as_ref().and_then(word))
-            .bind(raised.confidence)
-            .bind(bounding_box)
-            .bind(raised.test)
-            .bind(record.at.unix_ms())
-            .bind(word(&record.time_source))
-            .bind(record.uncertainty_ms)
-            .bind(record.not_durable)
-            .bind(arrival.received_at)
-            .bind(still_state)
-            .bind(still_reason)
-            .bind(raw.to_string()),
-    )
-    .await?;
-    Ok(())
-}
-
 async fn put_gap(tx: &mut Tx, arrival: &Arrival, record: &Record, gap: &Gap) -> Result<(), StoreError> {
     tracing::error!(agent = %arrival.agent, count = gap.count, cause = gap.cause, "agent gave records up");
     let text = "INSERT INTO gaps (agent, epoch, seq, count, first_seq, last_seq, class, cause, at)
@@ -150,7 +98,7 @@ async fn put_gap(tx: &mut Tx, arrival: &Arrival, record: &Record, gap: &Gap) -> 
     Ok(())
 }
 
-fn still_words(still: &Still) -> (&'static str, Option<&str>) {
+pub(super) fn still_words(still: &Still) -> (&'static str, Option<&str>) {
     match still {
         Still::Pending => ("pending", None),
         Still::Sent => ("sent", None),
@@ -159,7 +107,7 @@ fn still_words(still: &Still) -> (&'static str, Option<&str>) {
 }
 
 /// An enum's word on the wire.
-fn word(value: &impl Serialize) -> Option<String> {
+pub(super) fn word(value: &impl Serialize) -> Option<String> {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => Some(word),
         _ => None,

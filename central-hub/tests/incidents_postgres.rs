@@ -1,0 +1,4 @@
+//! [`incidents`](incidents.rs) on PostgreSQL.
+
+#[path = "incidents.rs"]
+mod incidents;

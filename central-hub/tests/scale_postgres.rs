@@ -1,0 +1,4 @@
+//! [`scale`](scale.rs) on PostgreSQL.
+
+#[path = "scale.rs"]
+mod scale;
