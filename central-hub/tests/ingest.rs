@@ -305,13 +305,15 @@ async fn a_foreign_lock_of_ten_seconds_is_waited_for() {
     }
     let mut foreign = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut foreign).await.unwrap();
+    // The fault itself is a time.
+    let (begun, lasts) = (std::time::Instant::now(), std::time::Duration::from_secs(10));
     let locked = tokio::spawn(async move {
-        // The fault itself is a time.
-        tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+        tokio::time::sleep(lasts).await;
         sqlx::raw_sql("COMMIT").execute(&mut foreign).await.unwrap();
     });
     let ack = hub.send((1..=64).map(raised).collect()).await;
-    assert!(locked.is_finished(), "stored in spite of the lock");
+    assert!(begun.elapsed() >= lasts, "stored in spite of the lock");
+    locked.await.unwrap();
     assert_eq!((ack.settled_through, ack.rejected.len()), (64, 0));
     assert_eq!(hub.alerts().await.len(), 64);
 }
