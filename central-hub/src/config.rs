@@ -8,6 +8,7 @@ use protocol::SiteId;
 use serde::Deserialize;
 
 use crate::incidents::settings::{Incidents, IncidentsError};
+use crate::retention::{Retention, RetentionError};
 use crate::store;
 
 /// Everything that `central-hub.toml` may say.
@@ -21,6 +22,7 @@ pub struct Config {
     pub store: store::Settings,
     pub wall: Wall,
     pub incidents: Incidents,
+    pub retention: Retention,
 }
 
 /// `[hub]`
@@ -140,6 +142,8 @@ pub enum ConfigError {
     #[error(transparent)]
     Store(#[from] store::settings::SettingsError),
     #[error(transparent)]
+    Retention(#[from] RetentionError),
+    #[error(transparent)]
     Incidents(#[from] IncidentsError),
     #[error("[http] certificate_file and key_file belong together")]
     WallCertificate,
@@ -168,6 +172,7 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         self.store.check()?;
+        self.retention.check()?;
         self.incidents.check()?;
         if let Some(address) = self.broker.external.as_ref().filter(|a| split_address(a).is_none()) {
             return Err(ConfigError::External(address.clone()));

@@ -61,8 +61,8 @@ impl Member {
     }
 
     /// What tells its connections to the broker from those of the others; none where there are no others.
-    pub fn name(&self) -> Option<&str> {
-        (!self.hub.alone).then_some(self.hub.id.as_str())
+    pub fn name(&self) -> Option<String> {
+        (!self.hub.alone).then(|| self.hub.id.clone())
     }
 
     pub fn leads(&self) -> watch::Receiver<bool> {
@@ -105,16 +105,21 @@ impl Member {
         match self.lead().await {
             Ok(leads) => {
                 *led = Instant::now();
-                if self.leads.send_replace(leads) != leads {
-                    tracing::info!(leads, "who leads the hubs has changed");
-                }
+                self.set(leads);
             }
             // The lease ends by itself; nobody may believe to have it beyond that.
             Err(error) if led.elapsed() >= Duration::from_millis(LEASE_MS.unsigned_abs()) => {
                 tracing::warn!(%error, "lease not renewed");
-                self.leads.send_replace(false);
+                self.set(false);
             }
             Err(error) => tracing::warn!(%error, "lease not renewed yet"),
+        }
+    }
+
+    fn set(&self, leads: bool) {
+        let changed = |known: &mut bool| std::mem::replace(known, leads) != leads;
+        if self.leads.send_if_modified(changed) {
+            tracing::info!(leads, "who leads the hubs has changed");
         }
     }
 

@@ -19,6 +19,7 @@ pub mod ingest;
 pub mod places;
 pub mod ports;
 pub mod refusals;
+pub mod retention;
 pub mod run;
 pub mod service;
 pub mod still;

@@ -23,6 +23,7 @@ use crate::ingest::backlog::Backlog;
 use crate::ingest::link::{BrokerAddress, Link};
 use crate::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
 use crate::ports::Ports;
+use crate::retention;
 use crate::service::{self, Question};
 use crate::store::Store;
 use crate::web::{self, App};
@@ -77,6 +78,7 @@ struct Hub {
     /// This hub may not go on.
     expelled: CancellationToken,
     adopting: JoinHandle<()>,
+    retention: JoinHandle<()>,
     stop_link: CancellationToken,
     entrance: Entrance,
     /// Ends the feeds.
@@ -91,11 +93,15 @@ impl Hub {
         let only = lock(data)?;
         Ports::remove(data);
         let member = Member::join(&store, config).await?;
+        let (name, leads, expelled) = (member.name(), member.leads(), member.expelled.clone());
+        let stop_link = CancellationToken::new();
+        // From now on the others must hear that it lives, however long the start takes.
+        let member = tokio::spawn(member.run(stop_link.clone()));
         tracing::info!(data = %data.display(), hub_epoch = %store.hub_epoch(), "database open");
 
         let mut entrance = Entrance::prepare(config, &store).await?;
         let (peers, backlog) = (Peers::default(), Backlog::default());
-        let (address, broker) = start_broker(config, &store, &peers, &backlog, member.name()).await?;
+        let (address, broker) = start_broker(config, &store, &peers, &backlog, name.clone()).await?;
         selftest::run(&address).await?;
         tracing::info!(host = address.host, port = address.port, "broker passed its self-test");
 
@@ -104,12 +110,13 @@ impl Hub {
         let (to_link, acks) = mpsc::channel(QUEUED_ACKS);
         let writer = tokio::spawn(writer::run(store.clone(), arrivals, to_link, backlog, questions));
         let (hearing, mut heard) = watch::channel(false);
-        let stop_link = CancellationToken::new();
         let configs =
-            tokio::spawn(configs::run(address.clone(), store.clone(), member.leads(), stop_link.clone()));
-        let among = member.name().map(|_| member.leads());
+            tokio::spawn(configs::run(address.clone(), store.clone(), leads.clone(), stop_link.clone()));
+        let among = name.map(|_| leads.clone());
         let link = Link { broker: address, arrivals: to_writer, acks, hearing, among };
         let adopting = tokio::spawn(adopt::run(store.clone(), stop_link.clone()));
+        let kept = config.retention.clone();
+        let retention = tokio::spawn(retention::run(store.clone(), kept, leads, stop_link.clone()));
         let link = tokio::spawn(link.run(stop_link.clone()));
         match tokio::time::timeout(START_PATIENCE, heard.wait_for(|hearing| *hearing)).await {
             Ok(Ok(_)) => tracing::info!("ingest running"),
@@ -132,8 +139,6 @@ impl Hub {
         let ports = Ports { http, agents, mqtt };
         ports.write(data).with_context(|| format!("cannot write {}", Ports::path(data).display()))?;
         tracing::info!(http = ports.http, agents = ports.agents, mqtt = ports.mqtt, "hub is up");
-        let expelled = member.expelled.clone();
-        let member = tokio::spawn(member.run(stop_link.clone()));
         service::ready(&format!("wall on port {http}, boxes on port {agents}"));
         Ok(Self {
             _only: only,
@@ -146,6 +151,7 @@ impl Hub {
             member,
             expelled,
             adopting,
+            retention,
             stop_link,
             entrance,
             stop_http,
@@ -163,6 +169,7 @@ impl Hub {
         finish("configs", self.configs).await;
         finish("member", self.member).await;
         finish("adopting", self.adopting).await;
+        finish("retention", self.retention).await;
         finish("ingest", self.writer).await;
         if let Some(broker) = self.broker {
             let _ = tokio::time::timeout(STOP_PATIENCE, broker.stop()).await;
@@ -177,7 +184,7 @@ async fn start_broker(
     store: &Store,
     peers: &Peers,
     backlog: &Backlog,
-    name: Option<&str>,
+    hub: Option<String>,
 ) -> anyhow::Result<(BrokerAddress, Option<Broker>)> {
     if let Some((host, port)) = config.broker.external.as_deref().and_then(config::split_address) {
         let login = match (&config.broker.user, &config.broker.password_file) {
@@ -186,7 +193,6 @@ async fn start_broker(
         };
         let tls = config.broker.client_tls()?;
         tracing::info!(host, port, tls = tls.is_some(), "using an external broker");
-        let hub = name.map(str::to_owned);
         return Ok((BrokerAddress { host: host.to_owned(), port, login, tls, hub }, None));
     }
     // Plain and on loopback: it is reached through the door alone.

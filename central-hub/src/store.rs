@@ -17,6 +17,7 @@ pub mod incidents;
 pub mod operators;
 pub mod places;
 pub mod records;
+pub mod retention;
 pub mod settings;
 mod sql;
 pub mod stills;

@@ -289,7 +289,7 @@ fn an_expired_certificate_reaches_renewal_and_nothing_else() {
     assert_eq!(confirm(&world, &renewed).status, 200);
     assert!(world.connect("gate", &renewed).is_ok());
     // Beyond the grace not even that.
-    let sql = "UPDATE certificates SET not_after = not_after - CAST(91 AS BIGINT) * 24 * 60 * 60 * 1000
+    let sql = "UPDATE certificates SET not_after = not_after - CAST(400 AS BIGINT) * 24 * 60 * 60 * 1000
         WHERE agent = $1 AND state = 'active'";
     alter(&world, sql, "gate");
     assert_eq!(renew(&world, &renewed, &key_and_request().1).code(), "expired");

@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Of every connection: a commit is on disk when it returns, nobody waits for a lock for ever, and a hub that hangs
 /// lets go of what it holds.
 const SESSION: &str = "SET synchronous_commit = 'on'; SET lock_timeout = '10s';
-    SET idle_in_transaction_session_timeout = '60s'";
+    SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = 'warning'";
 
 pub(super) async fn open(url: &str, settings: &Settings) -> Result<PgPool, StoreError> {
     let mut options =

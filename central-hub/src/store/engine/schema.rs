@@ -24,11 +24,13 @@ pub(super) const SQLITE: &[Step] = &steps!("sqlite":
     2 "0002_enrolment",
     3 "0003_engines",
     4 "0004_hubs",
+    5 "0005_retention",
     10 "0010_incidents",
 );
 pub(super) const POSTGRES: &[Step] = &steps!("postgres":
     3 "0003_engines",
     4 "0004_hubs",
+    5 "0005_retention",
     10 "0010_incidents",
 );
 
