@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use protocol::SiteId;
+use protocol::{Epoch, SiteId};
 use serde::Deserialize;
 
+use crate::exchange;
 use crate::incidents::settings::{Incidents, IncidentsError};
 use crate::retention::{Retention, RetentionError};
-use crate::store;
+use crate::store::{self, exchange::Names};
+use crate::webhooks::{self, Webhook, WebhookError};
 
 /// Everything that `central-hub.toml` may say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -23,6 +25,8 @@ pub struct Config {
     pub wall: Wall,
     pub incidents: Incidents,
     pub retention: Retention,
+    pub exchange: exchange::Settings,
+    pub webhooks: Vec<Webhook>,
 }
 
 /// `[hub]`
@@ -145,6 +149,10 @@ pub enum ConfigError {
     Retention(#[from] RetentionError),
     #[error(transparent)]
     Incidents(#[from] IncidentsError),
+    #[error(transparent)]
+    Exchange(#[from] exchange::SettingsError),
+    #[error(transparent)]
+    Webhooks(#[from] WebhookError),
     #[error("[http] certificate_file and key_file belong together")]
     WallCertificate,
     #[error("[agents] certificate_days = {0} is out of range: 1 to 825")]
@@ -174,6 +182,8 @@ impl Config {
         self.store.check()?;
         self.retention.check()?;
         self.incidents.check()?;
+        self.exchange.check()?;
+        webhooks::check(&self.webhooks)?;
         if let Some(address) = self.broker.external.as_ref().filter(|a| split_address(a).is_none()) {
             return Err(ConfigError::External(address.clone()));
         }
@@ -196,6 +206,11 @@ impl Config {
             return Err(ConfigError::BrokerLogin);
         }
         Ok(())
+    }
+
+    /// What everything is called where other systems read.
+    pub fn names(&self, hub_epoch: &Epoch) -> Names {
+        self.exchange.names(self.hub.site_names.clone(), BTreeMap::new(), hub_epoch.as_str())
     }
 
     /// Whether browsers come by HTTPS.

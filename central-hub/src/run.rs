@@ -4,6 +4,7 @@ mod doors;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -27,6 +28,7 @@ use crate::retention;
 use crate::service::{self, Question};
 use crate::store::Store;
 use crate::web::{self, App};
+use crate::webhooks::run::Outside;
 use doors::Entrance;
 
 /// How long a part may take to stop; then it is left behind.
@@ -79,6 +81,7 @@ struct Hub {
     expelled: CancellationToken,
     adopting: JoinHandle<()>,
     retention: JoinHandle<()>,
+    outside: Outside,
     stop_link: CancellationToken,
     entrance: Entrance,
     /// Ends the feeds.
@@ -117,6 +120,8 @@ impl Hub {
         let adopting = tokio::spawn(adopt::run(store.clone(), stop_link.clone()));
         let kept = config.retention.clone();
         let retention = tokio::spawn(retention::run(store.clone(), kept, leads, stop_link.clone()));
+        let names = Arc::new(config.names(store.hub_epoch()));
+        let outside = Outside::start(&config.webhooks, &names, &store, &stop_link)?;
         let link = tokio::spawn(link.run(stop_link.clone()));
         match tokio::time::timeout(START_PATIENCE, heard.wait_for(|hearing| *hearing)).await {
             Ok(Ok(_)) => tracing::info!("ingest running"),
@@ -152,6 +157,7 @@ impl Hub {
             expelled,
             adopting,
             retention,
+            outside,
             stop_link,
             entrance,
             stop_http,
@@ -168,6 +174,9 @@ impl Hub {
         finish("link", self.link).await;
         finish("configs", self.configs).await;
         finish("member", self.member).await;
+        for (part, task) in self.outside.tasks() {
+            finish(part, task).await;
+        }
         finish("adopting", self.adopting).await;
         finish("retention", self.retention).await;
         finish("ingest", self.writer).await;

@@ -26,12 +26,14 @@ pub(super) const SQLITE: &[Step] = &steps!("sqlite":
     4 "0004_hubs",
     5 "0005_retention",
     10 "0010_incidents",
+    40 "0040_outside",
 );
 pub(super) const POSTGRES: &[Step] = &steps!("postgres":
     3 "0003_engines",
     4 "0004_hubs",
     5 "0005_retention",
     10 "0010_incidents",
+    40 "0040_outside",
 );
 
 /// Does what is missing, each step in one transaction with the note that it is done.
