@@ -162,7 +162,7 @@ fn expected(asker: &Asker, row: &Row, object: usize) -> u16 {
 async fn prepare(store: &Store) -> Vec<Asker> {
     for agent in ["gate", "yard"] {
         let id = AlertId { agent: agent.parse().unwrap(), epoch: "e1".parse().unwrap(), seq: 1 };
-        let path = still::path(store.data(), &id);
+        let path = still::path(store.shared(), &id);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, b"\xff\xd8\xff\xd9").unwrap();
         store.put_still(&id, 4, &[0; 32]).await.unwrap();

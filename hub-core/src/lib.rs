@@ -15,6 +15,7 @@ pub mod delivery;
 pub mod figures;
 pub mod password;
 pub mod procedure;
+pub mod retention;
 pub mod rights;
 pub mod words;
 pub mod workflow;

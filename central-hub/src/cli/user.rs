@@ -200,7 +200,7 @@ async fn set_password(
 /// Shows the secret once, and asks for a code: a second factor that cannot be shown would lock its owner out.
 async fn set_up_second_factor(store: &Store, account: &str, language: Language) -> anyhow::Result<()> {
     let secret = totp::new_secret()?;
-    let sealed = seal::seal(store.data(), account, &secret)?;
+    let sealed = seal::seal(store.shared(), account, &secret)?;
     store.put_second_factor(account, &sealed, By::CommandLine).await?;
     let picture = QrCode::new(totp::uri(&secret, account))?
         .render::<Dense1x2>()

@@ -71,7 +71,7 @@ pub(super) async fn begin_second_factor(
         return Err(Refusal::new(StatusCode::CONFLICT, "second_factor_there", message));
     }
     let secret = totp::new_secret().map_err(|error| failed(&error))?;
-    let sealed = seal::seal(app.store.data(), user, &secret).map_err(|error| failed(&error))?;
+    let sealed = seal::seal(app.store.shared(), user, &secret).map_err(|error| failed(&error))?;
     app.store.put_second_factor(user, &sealed, By::Person(user)).await?;
     Ok(Json(NewSecondFactor { secret: totp::base32(&secret), uri: totp::uri(&secret, user) }))
 }
@@ -95,7 +95,7 @@ pub(super) async fn prove_second_factor(
         Refusal::new(StatusCode::CONFLICT, "second_factor_not_begun", message)
     })?;
     admit(&app, user).await?;
-    let secret = seal::open(app.store.data(), user, &sealed).map_err(|error| failed(&error))?;
+    let secret = seal::open(app.store.shared(), user, &sealed).map_err(|error| failed(&error))?;
     let step = totp::step_of(&secret, &code, now_ms(), 0).ok_or_else(|| {
         let message = "the code is wrong or too old; is the clock of the phone right?";
         Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "wrong_code", message)

@@ -184,7 +184,7 @@ pub(super) async fn take_code(
     code: &str,
     used: i64,
 ) -> Result<bool, Refusal> {
-    let secret = seal::open(app.store.data(), account, sealed).map_err(|error| {
+    let secret = seal::open(app.store.shared(), account, sealed).map_err(|error| {
         tracing::error!(%error, account, "second factor not checked");
         Refusal::internal()
     })?;
