@@ -1,6 +1,7 @@
-//! Secrets of people at rest: sealed under a key of the hub's data folder.
+//! Secrets of people at rest: sealed under a key of the hub.
 //!
-//! Owns `people.key` in the shared folder, which is the data folder where there is one hub (0600, made when the first secret is sealed). The database, its backups and copies
+//! Owns `people.key` (0600, made when the first secret is sealed) in the shared folder, which is the data folder
+//! where there is one hub. The database, its backups and copies
 //! alone are worth nothing then. Several hubs on one database share the file. ChaCha20-Poly1305 with a random
 //! nonce; whose secret it is is bound to it, so that one moved to another account does not open.
 

@@ -10,6 +10,7 @@ use central_hub::store::certificates::Issued;
 use central_hub::store::records::SettledCache;
 use central_hub::store::tokens::Redeemed;
 use central_hub::store::{Store, sql};
+use hub_core::rights::Sites;
 use protocol::enrol::Identity;
 use protocol::{Ack, AlertId};
 use serde_json::json;
@@ -62,7 +63,7 @@ impl Hub {
     }
 
     async fn seqs(&self) -> Vec<i64> {
-        let (alerts, _) = self.store.alerts(&Filter::default(), None, 200).await.unwrap();
+        let (alerts, _) = self.store.alerts(&Sites::All, &Filter::default(), None, 200).await.unwrap();
         let mut seqs: Vec<_> = alerts.iter().map(|a| a.seq).collect();
         seqs.sort();
         seqs
