@@ -10,6 +10,9 @@ use serde::Deserialize;
 use crate::incidents::settings::{Incidents, IncidentsError};
 use crate::store;
 
+/// Where the package puts the settings.
+pub const DEFAULT_FILE: &str = "/etc/signalbox-hub/central-hub.toml";
+
 /// Everything that `central-hub.toml` may say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
