@@ -139,6 +139,20 @@ clip() {
   took
 }
 
+# A camera that nobody here wrote, in a Python environment of its own.
+camera() {
+  begin "test camera 测试摄像机: ipycam"
+  local wanted=tests/camera-requirements.txt folder=$cache/ipycam
+  if cmp -s "$wanted" "$folder/made-from"; then took; return; fi
+  rm -rf "$folder"
+  python3 -m venv "$folder" \
+    && { "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r "$wanted" \
+      || "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r "$wanted"; } \
+    || advise "check the network and run make test again" "请检查网络后重新运行 make test"
+  cp "$wanted" "$folder/made-from"
+  took "installed 已安装"
+}
+
 # What the built wall was made from; node_modules and dist are what is made.
 wall_hash() {
   (cd central-hub/wall && find . \( -name node_modules -o -name dist \) -prune -o -type f -print0 \
@@ -162,5 +176,6 @@ need_tools
 packages
 models
 clip
+case " $purposes " in *" test "*) camera ;; esac
 wall
 printf 'set-up ready in %s s 安装完成\n' "$((SECONDS - started))"

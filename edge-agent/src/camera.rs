@@ -5,7 +5,9 @@
 //! the sink that was given.
 
 mod backoff;
+pub(crate) mod fence;
 mod permit;
+pub(crate) mod reach;
 mod refusal;
 pub(crate) mod source;
 #[cfg(test)]
@@ -24,6 +26,7 @@ use serde::Deserialize;
 use settings::Secret;
 
 use crate::decode::{self, Frame, Purpose};
+use crate::discover::Network;
 use crate::hardware::Profile;
 use crate::pipeline::{Line, Zone};
 use crate::secrets::{Secrets, SecretsError};
@@ -33,30 +36,30 @@ pub use timeline::Break;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CameraConfig {
-    /// Opaque ASCII id; alerts carry it.
+    /// Opaque ASCII id; alerts carry it. Required.
     pub id: CameraId,
-    /// The name that people read, for example `东门`; the id when empty.
+    /// The name that people read, for example `东门`. Default: the id.
     #[serde(default)]
     pub name: String,
-    /// `rtsp://host[:port]/path`, without user and password.
+    /// `rtsp://host[:port]/path`, without user and password. Required.
     pub url: RtspUrl,
-    /// User at the camera; empty: none.
+    /// User at the camera. Default: none.
     #[serde(default)]
     pub user: String,
-    /// File whose first line is the password; only its owner may read it. Without one: what
+    /// File whose first line is the password; only its owner may read it. Default: what
     /// `edge-agent camera add` or `camera password` sealed for this id.
     #[serde(default)]
     pub password_file: Option<PathBuf>,
-    /// The pipeline (rules, detector) for this camera; the agent's own when absent.
+    /// The pipeline (rules, detector) for this camera. Default: the agent's.
     #[serde(default)]
     pub pipeline: Option<PathBuf>,
-    /// How pictures travel.
+    /// How pictures travel: "tcp", inside the RTSP connection, or "udp". Default: "tcp".
     #[serde(default)]
     pub transport: Transport,
-    /// Most frames a second that are analysed, instead of the pipeline's `analyse_fps`; 0 for all.
+    /// Most frames a second that are analysed; 0 for all. Default: the pipeline's `analyse_fps`.
     #[serde(default)]
     pub analyse_fps: Option<f32>,
-    /// Whether nobody may change this camera from afar.
+    /// Whether nobody may change this camera from afar. Default: false.
     #[serde(default)]
     pub locked: bool,
     /// `[[line]]` rules of this camera, beside those of its pipeline.
@@ -71,6 +74,9 @@ pub struct CameraConfig {
     /// Where passwords are sealed.
     #[serde(skip)]
     pub secrets: Option<Secrets>,
+    /// `[agent] camera_networks`: where it may be.
+    #[serde(skip)]
+    pub networks: Vec<Network>,
 }
 
 /// How RTP travels.
@@ -98,6 +104,8 @@ pub enum UrlError {
         "take user and password out of the url: set `user`, and `password_file` to a file with the password"
     )]
     Credentials,
+    #[error("a camera's address is written as four numbers, for example 192.168.1.64")]
+    Disguised,
 }
 
 impl TryFrom<String> for RtspUrl {
@@ -108,8 +116,13 @@ impl TryFrom<String> for RtspUrl {
         if host.contains('@') {
             return Err(UrlError::Credentials);
         }
-        if host.is_empty() || url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        // Where two readers of one address could disagree about its host, neither is asked.
+        let strange = |c: char| !c.is_ascii_graphic() || matches!(c, '\\' | '"' | '<' | '>' | '^' | '`');
+        if host.is_empty() || host.starts_with(':') || url.chars().any(strange) {
             return Err(UrlError::Scheme);
+        }
+        if crate::onvif::address::host_of(&url).is_none_or(|host| reach::is_disguised(&host)) {
+            return Err(UrlError::Disguised);
         }
         Ok(Self(url))
     }
@@ -184,7 +197,7 @@ struct Patience {
     connect: Duration,
     /// Without a packet: this, or two usual gaps, whichever is longer.
     stall: Duration,
-    /// After the third refused password, so that the camera does not lock the account.
+    /// After the second refused password; longer after the next ones, so that no camera locks its account.
     credentials: Duration,
     /// Shortest and longest wait between two tries.
     retry: (Duration, Duration),

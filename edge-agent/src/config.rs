@@ -7,6 +7,7 @@
 pub mod cameras;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,8 +16,10 @@ use protocol::{AgentId, SiteId};
 use serde::Deserialize;
 use settings::{Size, Span};
 
-use crate::camera::CameraConfig;
+use crate::camera::{CameraConfig, reach};
+use crate::discover::Network;
 use crate::identity::Home;
+use crate::onvif::address;
 use crate::secrets::Secrets;
 
 /// No trial is longer.
@@ -38,7 +41,7 @@ pub struct Config {
     pub stills: StillsSection,
     #[serde(default)]
     pub desired: DesiredSection,
-    /// Nothing changes from afar; only this file and the cameras' files count.
+    /// Nothing changes from afar; only this file and the cameras' files count. Default: false.
     #[serde(default)]
     pub locked: bool,
     /// Where it was read from.
@@ -53,23 +56,34 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AgentSection {
-    /// The site it stands at, as the hub knows it.
+    /// The site it stands at, as the hub knows it. Default: what its certificate says.
     pub site: Option<SiteId>,
-    /// Its own id, as the hub knows it.
+    /// Its own id, as the hub knows it. Default: what its certificate says.
     pub id: Option<AgentId>,
-    /// The name that people read; by default the one that came with the certificate.
+    /// The name that people read. Default: the one that came with the certificate.
     pub name: Option<String>,
-    /// The folder for what must survive a restart: identity, spool, stills on their way.
+    /// The folder for what must survive a restart: identity, spool, stills on their way. Default:
+    /// "/var/lib/signalbox-agent".
     pub data: PathBuf,
-    /// The pipeline of cameras that name none.
+    /// The pipeline of cameras that name none. Default: none.
     pub pipeline: Option<PathBuf>,
-    /// The hardware profile; without one, the built-in profile for a plain CPU.
+    /// The hardware profile. Default: the built-in one for a plain CPU.
     pub hardware: Option<PathBuf>,
+    /// Networks that cameras may be in, for example `["192.168.1.0/24"]`. Default: any.
+    pub camera_networks: Vec<Network>,
 }
 
 impl Default for AgentSection {
     fn default() -> Self {
-        Self { site: None, id: None, name: None, data: DEFAULT_DATA.into(), pipeline: None, hardware: None }
+        Self {
+            site: None,
+            id: None,
+            name: None,
+            data: DEFAULT_DATA.into(),
+            pipeline: None,
+            hardware: None,
+            camera_networks: Vec::new(),
+        }
     }
 }
 
@@ -77,9 +91,9 @@ impl Default for AgentSection {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HubSection {
-    /// The hub's agents' door, for example `https://hub.example:8443`.
+    /// The hub's agents' door, for example `https://hub.example:8443`. Default: where it was provisioned.
     pub url: Option<String>,
-    /// `host:port` of its broker.
+    /// `host:port` of its broker. Default: what the hub said at provisioning.
     pub mqtt: Option<String>,
 }
 
@@ -92,10 +106,10 @@ pub const DEFAULT_DATA: &str = "/var/lib/signalbox-agent";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelsSection {
-    /// The folder of model cards; by default `models` beside the working folder, else where the package
+    /// The folder of model cards. Default: `models` beside the working folder, else where the package
     /// installs them.
     pub folder: Option<PathBuf>,
-    /// The card of the face detector that covers faces.
+    /// The card of the face detector that covers faces. Default: "centerface".
     pub faces: String,
 }
 
@@ -109,9 +123,9 @@ impl Default for ModelsSection {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpoolSection {
-    /// Most bytes of records; stills may have as much again, and are given up first.
+    /// Most bytes of records; stills may have as much again, and are given up first. Default: "1GiB".
     pub cap: Size,
-    /// Kept free for alerts when the disk is full.
+    /// Kept free for alerts when the disk is full. Default: "64MiB".
     pub ballast: Size,
 }
 
@@ -125,9 +139,9 @@ impl Default for SpoolSection {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StillsSection {
-    /// JPEG quality, 1..100.
+    /// JPEG quality, 1 to 100. Default: 80.
     pub quality: u8,
-    /// Cover whole persons instead of faces and heads.
+    /// Cover whole persons instead of faces and heads. Default: false.
     pub cover_persons: bool,
 }
 
@@ -141,9 +155,9 @@ impl Default for StillsSection {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DesiredSection {
-    /// Cameras and hub must be well again after this time, or it is rolled back.
+    /// Cameras and hub must be well again after this time, or it is rolled back. Default: "120s".
     pub trial: Span,
-    /// For this long without a break.
+    /// For this long without a break. Default: "30s".
     pub steady: Span,
 }
 
@@ -228,6 +242,16 @@ impl Config {
                 ));
             }
         }
+        for camera in &self.cameras {
+            let host = address::host_of(camera.url.as_str()).unwrap_or_default();
+            let outside = |a: &IpAddr| !reach::is_within(*a, &self.agent.camera_networks);
+            if let Some(address) = reach::literal(&host).filter(outside) {
+                return Err(format!(
+                    "camera `{}`: {address} is in none of the networks of [agent] camera_networks",
+                    camera.id
+                ));
+            }
+        }
         if !(1..=100).contains(&self.stills.quality) {
             return Err(format!("stills.quality is {}: use 1 to 100", self.stills.quality));
         }
@@ -263,6 +287,7 @@ impl Config {
         let secrets = Secrets::open(&base.join(&self.agent.data));
         for camera in &mut self.cameras {
             camera.secrets = Some(secrets.clone());
+            camera.networks = self.agent.camera_networks.clone();
         }
         let mut paths = vec![&mut self.agent.data];
         paths.extend(self.agent.hardware.as_mut());
@@ -308,6 +333,8 @@ mod tests {
             (stills.quality, stills.cover_persons)
         );
         assert_eq!(config.models.faces, ModelsSection::default().faces);
+        assert_eq!(config.desired.trial(), TrialConfig::default());
+        assert!(!config.locked && config.agent.camera_networks.is_empty());
     }
 
     #[test]
@@ -347,6 +374,13 @@ mod tests {
             ("rtsp://192", "rtsp://guard:secret@192", "take user and password out of the url"),
             ("pipeline = ", "# pipeline = ", "camera `gate` has no pipeline"),
             ("id = \"gate\"", "id = \"東門\"", "is no camera id"),
+            ("rtsp://192.0.2.10", "rtsp://2130706433", "written as four numbers"),
+            (
+                "camera_networks = []",
+                "camera_networks = [\"10.0.0.0/8\"]",
+                "192.0.2.10 is in none of the networks",
+            ),
+            ("camera_networks = []", "camera_networks = [\"10.0.0.0/99\"]", "is no IPv4 network"),
         ] {
             let error = load(from, to).unwrap_err().to_string();
             assert!(error.contains(said), "{from} -> {to}: {error}");

@@ -26,7 +26,7 @@ use serde::Serialize;
 
 use crate::camera::Credentials;
 use crate::wording::{Text, plain};
-use transport::{Failure, Pinned};
+use transport::{Failure, Patience, Pinned};
 
 /// Where ONVIF says the device service is.
 const DEVICE_PATH: &str = "/onvif/device_service";
@@ -36,8 +36,7 @@ const SOAP: &str = "http://www.w3.org/2003/05/soap-envelope";
 const MOST_PROFILES: usize = 16;
 /// Most letters of a name.
 const LONGEST: usize = 80;
-/// A request that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Patience = Patience { answer: Duration::from_secs(8), visit: Duration::from_secs(30) };
 
 /// What a camera says about itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -123,10 +122,18 @@ pub fn speaks(url: &str, wait: Duration) -> bool {
 
 /// Asks the camera whose device service is at `url`, a host of which is an address.
 pub fn look(url: &str, credentials: Option<&Credentials>) -> Result<Device, OnvifError> {
+    look_within(url, credentials, PATIENCE)
+}
+
+fn look_within(
+    url: &str,
+    credentials: Option<&Credentials>,
+    patience: Patience,
+) -> Result<Device, OnvifError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime =
         runtime.map_err(|e| OnvifError::Unreachable { url: url.to_owned(), reason: e.to_string() })?;
-    runtime.block_on(Visit::new(url, credentials).ask())
+    runtime.block_on(Visit::new(url, credentials, patience).ask())
 }
 
 /// One conversation.
@@ -140,10 +147,10 @@ struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    fn new(url: &'a str, credentials: Option<&'a Credentials>) -> Self {
+    fn new(url: &'a str, credentials: Option<&'a Credentials>, patience: Patience) -> Self {
         let host = address::host_of(url).unwrap_or_default();
         let port = address::port_of(url);
-        let transport = Arc::new(Pinned::new(&host, credentials.cloned(), PATIENCE));
+        let transport = Arc::new(Pinned::new(&host, credentials.cloned(), patience));
         Self { url, host, port, credentials, transport, notes: Vec::new() }
     }
 
@@ -225,49 +232,61 @@ impl<'a> Visit<'a> {
 
     async fn by_media1(&mut self, client: &OnvifClient, service: &str) -> Result<Vec<Profile>, OnvifError> {
         let all = client.get_profiles(service).await.map_err(|e| self.why(&e))?;
-        // What is missing here is measured later.
-        let encoders = client.get_video_encoder_configurations(service).await.unwrap_or_default();
-        let mut profiles = Vec::new();
+        let mut found = Vec::new();
         for profile in all.iter().take(MOST_PROFILES) {
-            let Ok(answer) = client.get_stream_uri(service, &profile.token).await else { continue };
+            let uri = client.get_stream_uri(service, &profile.token).await.map(|answer| answer.uri);
+            let Some(url) = self.stream(uri)? else { continue };
+            found.push((profile, url));
+        }
+        // Asked last: some users may not, and what is missing here is measured later.
+        let encoders = client.get_video_encoder_configurations(service).await.unwrap_or_default();
+        let described = found.into_iter().map(|(profile, url)| {
             let encoder = encoders.iter().find(|e| Some(&e.token) == profile.video_encoder_token.as_ref());
-            let Some(url) = self.stream(&answer.uri) else { continue };
-            profiles.push(Profile {
+            Profile {
                 token: plain(&profile.token, LONGEST),
                 name: plain(&profile.name, LONGEST),
                 encoding: encoder.map(|e| name_of(&e.encoding)),
                 size: encoder.map(|e| (e.resolution.width, e.resolution.height)),
                 fps: encoder.and_then(|e| e.rate_control.as_ref()).map(|r| r.frame_rate_limit as f32),
                 url,
-            });
-        }
-        Ok(profiles)
+            }
+        });
+        Ok(described.collect())
     }
 
     async fn by_media2(&mut self, client: &OnvifClient, service: &str) -> Result<Vec<Profile>, OnvifError> {
         let all = client.get_profiles_media2(service).await.map_err(|e| self.why(&e))?;
-        let encoders = client.get_video_encoder_configurations_media2(service).await.unwrap_or_default();
-        let mut profiles = Vec::new();
+        let mut found = Vec::new();
         for profile in all.iter().take(MOST_PROFILES) {
-            let Ok(uri) = client.get_stream_uri_media2(service, &profile.token).await else { continue };
+            let uri = client.get_stream_uri_media2(service, &profile.token).await;
+            let Some(url) = self.stream(uri)? else { continue };
+            found.push((profile, url));
+        }
+        let encoders = client.get_video_encoder_configurations_media2(service).await.unwrap_or_default();
+        let described = found.into_iter().map(|(profile, url)| {
             let encoder = encoders.iter().find(|e| Some(&e.token) == profile.video_encoder_token.as_ref());
-            let Some(url) = self.stream(&uri) else { continue };
-            profiles.push(Profile {
+            Profile {
                 token: plain(&profile.token, LONGEST),
                 name: plain(&profile.name, LONGEST),
                 encoding: encoder.map(|e| name_of(&e.encoding)),
                 size: encoder.map(|e| (e.resolution.width, e.resolution.height)),
                 fps: None,
                 url,
-            });
-        }
-        Ok(profiles)
+            }
+        });
+        Ok(described.collect())
     }
 
-    /// An address of a stream, if it can be one.
-    fn stream(&mut self, uri: &str) -> Option<String> {
+    /// An address of a stream, if the answer holds one; an error where the password was refused.
+    fn stream(&mut self, uri: Result<String, oxvif::OnvifError>) -> Result<Option<String>, OnvifError> {
+        let uri = match uri.map_err(|e| self.why(&e)) {
+            Ok(uri) => uri,
+            Err(refused @ (OnvifError::Refused | OnvifError::NeedsPassword)) => return Err(refused),
+            Err(_) => return Ok(None),
+        };
         let url = self.own(uri.trim(), None);
-        crate::camera::RtspUrl::try_from(url.clone()).ok().map(|_| url)
+        let is_own = address::host_of(&url).as_deref() == Some(&self.host);
+        Ok(crate::camera::RtspUrl::try_from(url.clone()).ok().filter(|_| is_own).map(|_| url))
     }
 
     fn own(&mut self, url: &str, port: Option<u16>) -> String {
@@ -292,17 +311,7 @@ impl<'a> Visit<'a> {
         match error {
             oxvif::OnvifError::Soap(SoapError::Fault { code, reason, subcode, .. }) => {
                 let said = format!("{code} {} {reason}", subcode.as_deref().unwrap_or_default());
-                let said = said.to_ascii_lowercase();
-                let about_password = [
-                    "notauthorized",
-                    "not authorized",
-                    "failedauthentication",
-                    "unauthorized",
-                    "authority failure",
-                ]
-                .iter()
-                .any(|word| said.contains(word));
-                match (about_password, anonymous) {
+                match (transport::is_about_password(&said), anonymous) {
                     (true, true) => OnvifError::NeedsPassword,
                     (true, false) => OnvifError::Refused,
                     (false, _) => OnvifError::NotOnvif { url, reason: plain(reason, LONGEST) },

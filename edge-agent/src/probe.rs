@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use protocol::CameraState;
 
-use crate::camera::source::Source;
+use crate::camera::source::{Source, StartError};
 use crate::camera::{CameraConfig, Credentials};
 use crate::decode::{self, Frame, Packet, Purpose};
-use crate::hardware::{MissingElement, Profile};
+use crate::hardware::Profile;
 use crate::wording::Text;
 pub use tally::Figures;
 use tally::{Fact, Tally};
@@ -50,7 +50,7 @@ pub enum ProbeError {
     #[error("connected, but no picture came within {} s: check the stream's settings at the camera", CONNECT.as_secs())]
     NoPicture,
     #[error(transparent)]
-    Missing(#[from] MissingElement),
+    Start(#[from] StartError),
 }
 
 impl ProbeError {
@@ -63,11 +63,15 @@ impl ProbeError {
                 r if r.contains("no stream of that path") => {
                     "摄像机没有这个路径的视频流：检查网址".to_owned()
                 }
+                r if r.contains("another address") => {
+                    "摄像机指向另一个地址，不会跟随；如果那是对的，请把它设为摄像机的网址".to_owned()
+                }
                 r if r.contains("encoding") => "摄像机的视频流不能使用：把编码改为 H.264".to_owned(),
                 _ => "与摄像机的连接中断".to_owned(),
             },
             Self::NoPicture => format!("已连接，但 {} 秒内没有图像：检查摄像机的码流设置", CONNECT.as_secs()),
-            Self::Missing(missing) => missing.to_string(),
+            Self::Start(StartError::Missing(missing)) => missing.to_string(),
+            Self::Start(StartError::Reach(reach)) => reach.zh(),
         };
         Text::new(zh, self.to_string())
     }

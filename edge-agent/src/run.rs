@@ -2,6 +2,7 @@
 //! what a camera saw last still reaches the spool. In between it listens to whoever may change the
 //! configuration: the hub, and the box's own settings. Spool and uplink stay while cameras start anew.
 
+mod checking;
 mod orders;
 mod post;
 mod reporter;

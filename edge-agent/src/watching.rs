@@ -4,6 +4,7 @@
 //! Parts start in the order of the flow, from its end to its beginning, and stop in reverse.
 
 mod prepared;
+mod seat;
 mod sink;
 
 use std::collections::BTreeSet;
@@ -18,13 +19,13 @@ use protocol::CameraId;
 use crate::alerts::{Alerts, Event};
 use crate::analysis::{Analysis, Mailbox};
 use crate::board::Board;
-use crate::camera::Camera;
 use crate::config::Config;
 use crate::drill::Drills;
 use crate::figures::Figures;
 use crate::service::{self, Part};
 use crate::spool::SpoolHandle;
 pub use prepared::Prepared;
+use seat::{Key, Seat};
 use sink::Sink;
 
 /// Frames with findings that may wait for their still to be covered.
@@ -53,7 +54,7 @@ impl Measured {
 
 /// The running parts.
 pub struct Watching {
-    cameras: Vec<Camera>,
+    seats: Vec<Seat>,
     mailbox: Arc<Mailbox>,
     analysis: Option<JoinHandle<()>>,
     /// Gone when it stops, so that the alerts thread ends.
@@ -63,10 +64,12 @@ pub struct Watching {
 }
 
 impl Watching {
-    /// `board` shows the cameras of `config` from now on.
+    /// `board` shows the cameras of `config` from now on. Those of `kept` that it has as they are go on without a
+    /// break; the others end.
     pub fn start(
         config: &Config,
         parts: Prepared,
+        mut kept: Vec<Seat>,
         spool: &SpoolHandle,
         board: &Board,
         lost: &Lost,
@@ -90,7 +93,7 @@ impl Watching {
         let alerts = Some(spawn("alerts", ended, move || alerts.run(&alert_inbox))?);
         // From here on dropping it stops what has started.
         let mut watching = Self {
-            cameras: Vec::with_capacity(config.cameras.len()),
+            seats: Vec::with_capacity(config.cameras.len()),
             mailbox: mailbox.clone(),
             analysis: None,
             to_alerts: Some(to_alerts.clone()),
@@ -111,13 +114,30 @@ impl Watching {
                 board: board.clone(),
                 figures: figures.clone(),
                 lost: lost.clone(),
+                latest: Default::default(),
             };
-            let started = Camera::start(camera.clone(), credentials, &parts.hardware, sink.into_fn())
-                .with_context(|| format!("camera `{}`", camera.id))?;
-            watching.cameras.push(started);
+            let key = Key::of(camera, credentials, &parts.hardware);
+            let seat = match kept.iter().position(|seat| *seat.key() == key) {
+                Some(at) => {
+                    let seat = kept.swap_remove(at);
+                    seat.move_to(sink);
+                    seat
+                }
+                None => Seat::start(key, camera, sink).with_context(|| format!("camera `{}`", camera.id))?,
+            };
+            watching.seats.push(seat);
         }
-        tracing::info!(cameras = watching.cameras.len(), "watching");
+        tracing::info!(cameras = watching.seats.len(), "watching");
         Ok(watching)
+    }
+
+    /// Ends the sessions that this configuration has no longer or has otherwise, and hands over the rest, which
+    /// deliver here until they are given to the next.
+    pub fn release(&mut self, config: &Config, parts: &Prepared) -> Vec<Seat> {
+        let wanted: Vec<Key> = std::iter::zip(&config.cameras, &parts.credentials)
+            .map(|(camera, credentials)| Key::of(camera, credentials.clone(), &parts.hardware))
+            .collect();
+        self.seats.drain(..).filter(|seat| wanted.contains(seat.key())).collect()
     }
 
     /// Where agent events become records.
@@ -135,9 +155,7 @@ impl Watching {
     }
 
     fn end(&mut self) {
-        for camera in self.cameras.drain(..) {
-            camera.stop();
-        }
+        self.seats.clear();
         self.mailbox.close();
         join(self.analysis.take(), "analysis");
         if let Some(to_alerts) = self.to_alerts.take() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use edge_core::trial::{Input, Kept, Output, Seen, SeenCamera, Trial, TrialConfig};
 use protocol::{ConfigReport, ConfigState};
+use testkit::Chance;
 
 const CONFIG: TrialConfig = TrialConfig { length: Duration::from_secs(120), steady: Duration::from_secs(30) };
 
@@ -186,22 +187,6 @@ fn one_that_no_longer_goes_with_the_boxs_own_settings_is_left_and_looked_at_agai
     assert_eq!(outputs(&mut trial), [Output::Check { generation: 3 }]);
 }
 
-/// SplitMix64.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.next().is_multiple_of(n)
-    }
-}
-
 /// What a generation is like, by its number and the seed.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Kind {
@@ -352,7 +337,7 @@ fn whatever_happens_the_last_good_one_is_in_force_in_the_end() {
     let (mut cuts, mut confirmed, mut rolled_back) = (0, 0, 0);
     for seed in 0..400 {
         let mut world = World {
-            chance: Chance(seed),
+            chance: Chance::new(seed),
             now: 0,
             disk: Kept::default(),
             running: None,

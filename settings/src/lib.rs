@@ -19,7 +19,7 @@ pub use wish::{MAX_WISH_BYTES, WishError, check_wish};
 /// Why a settings file was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read {
         path: PathBuf,
         #[source]
@@ -27,6 +27,16 @@ pub enum Error {
     },
     #[error("{}:{line}:{column}: {message}", path.display())]
     Invalid { path: PathBuf, line: usize, column: usize, message: String },
+}
+
+/// An error and its causes in one line; a cause that was said already is not said again.
+pub fn in_one_line(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |e| e.source());
+    causes.map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        known if known.contains(&cause) => text,
+        _ => format!("{text}: {cause}"),
+    })
 }
 
 /// Reads and checks a TOML file. `T` should deny unknown fields: they are then refused by name, with
@@ -111,7 +121,8 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = load::<Listen>(Path::new("/nowhere/hub.toml")).unwrap_err().to_string();
+        let error = in_one_line(&load::<Listen>(Path::new("/nowhere/hub.toml")).unwrap_err());
         assert!(error.contains("/nowhere/hub.toml"), "{error}");
+        assert_eq!(error.matches("No such file").count(), 1, "{error}");
     }
 }

@@ -11,7 +11,7 @@ pub struct Secret(String);
 /// Why a secret could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    #[error("cannot read the secret in {}: {source}", path.display())]
+    #[error("cannot read the secret in {}", path.display())]
     Read {
         path: PathBuf,
         #[source]

@@ -7,6 +7,7 @@
 pub mod clip;
 pub mod control;
 mod feed;
+mod lock;
 mod noise;
 mod nonsense;
 mod server;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use clip::{Clip, ClipError};
 use feed::{Feed, Flow};
+use lock::Lock;
 use noise::Noise;
 use nonsense::Nonsense;
 use server::Server;
@@ -39,6 +41,8 @@ pub struct Spec {
     pub start_at: Duration,
     /// RTSP sessions it grants at a time; 0 for no limit.
     pub max_sessions: u32,
+    /// Wrong passwords after which the account is locked, until `unlock`; 0 for never.
+    pub lock_after: u64,
 }
 
 /// What can be done to a camera while it runs.
@@ -59,6 +63,8 @@ pub enum Command {
     Resolution { width: u32, height: u32 },
     /// On: the right password is refused and open connections are dropped.
     RefusePassword { on: bool },
+    /// Opens an account that too many wrong passwords locked.
+    Unlock,
     /// On: pictures are damaged, the same way for the same seed.
     Garbage {
         on: bool,
@@ -96,6 +102,10 @@ pub struct Counts {
     pub setups: u64,
     pub plays: u64,
     pub teardowns: u64,
+    /// Wrong passwords, or any while the account is locked.
+    pub refused: u64,
+    /// How often the account was locked.
+    pub locks: u64,
 }
 
 /// Why a camera can't be made or changed.
@@ -124,6 +134,7 @@ pub struct Camera {
     port: u16,
     feed: Arc<Feed>,
     counters: Arc<Counters>,
+    lock: Arc<Lock>,
     front: Mutex<Front>,
 }
 
@@ -154,10 +165,11 @@ impl Camera {
         let feed = Feed::start(&spec.id, Arc::clone(&spec.clip), spec.start_at)
             .map_err(|source| Error::Thread { camera: spec.id.clone(), source })?;
         let (feed, counters) = (Arc::new(feed), Arc::new(Counters::default()));
-        let server = Server::start(&spec, spec.port, false, &feed, &counters)?;
+        let lock = Arc::new(Lock::new(spec.lock_after));
+        let server = Server::start(&spec, spec.port, false, &feed, &counters, &lock)?;
         let port = server.port();
         let front = Mutex::new(Front { refuses: false, on_air: OnAir::Server { _server: server } });
-        Ok(Self { spec, port, feed, counters, front })
+        Ok(Self { spec, port, feed, counters, lock, front })
     }
 
     pub fn id(&self) -> &str {
@@ -182,6 +194,8 @@ impl Camera {
             setups: read(&c.setups),
             plays: read(&c.plays),
             teardowns: read(&c.teardowns),
+            refused: self.lock.refused(),
+            locks: self.lock.locks(),
         }
     }
 
@@ -212,6 +226,12 @@ impl Camera {
                     self.open(&mut front)?;
                 }
             }
+            Command::Unlock => {
+                self.lock.open();
+                if matches!(front.on_air, OnAir::Server { .. }) {
+                    self.open(&mut front)?;
+                }
+            }
             Command::Garbage { on, seed } => self.feed.set_noise(on.then(|| Noise::new(seed))),
             Command::RtspGarbage { kind } => {
                 self.close(&mut front);
@@ -229,7 +249,8 @@ impl Camera {
 
     fn open(&self, front: &mut Front) -> Result<(), Error> {
         self.close(front);
-        let server = Server::start(&self.spec, self.port, front.refuses, &self.feed, &self.counters)?;
+        let refuses = front.refuses || self.lock.is_locked();
+        let server = Server::start(&self.spec, self.port, refuses, &self.feed, &self.counters, &self.lock)?;
         front.on_air = OnAir::Server { _server: server };
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! on which the real programs are brought up together. Nothing of it is part of the product.
 
 pub mod camera;
+mod chance;
 pub mod demo;
 pub mod hub;
 pub mod port;
@@ -11,4 +12,5 @@ pub mod process;
 pub mod stage;
 mod workspace;
 
+pub use chance::Chance;
 pub use workspace::{binary, cache, workspace};

@@ -13,6 +13,10 @@ const BOUND: Duration = Duration::from_secs(20);
 
 /// Three seconds of 160x120 at 10 fps.
 fn camera() -> Camera {
+    locking_after(0)
+}
+
+fn locking_after(lock_after: u64) -> Camera {
     let clip = Arc::new(Clip::drawn_for_tests());
     let spec = Spec {
         id: "gate".to_owned(),
@@ -22,6 +26,7 @@ fn camera() -> Camera {
         password: "open sesame".to_owned(),
         start_at: Duration::from_secs(1),
         max_sessions: 0,
+        lock_after,
     };
     Camera::start(spec).unwrap()
 }
@@ -129,6 +134,23 @@ fn a_wrong_password_is_refused_and_a_second_client_shares_the_stream() {
     let one = Client::connect(&camera, "open sesame");
     let two = Client::connect(&camera, "open sesame");
     assert!(one.frame(BOUND).is_some() && two.frame(BOUND).is_some());
+}
+
+#[test]
+fn the_third_wrong_password_locks_the_account_until_it_is_unlocked() {
+    let camera = locking_after(3);
+    assert!(Client::connect(&camera, "open sesame").frame(BOUND).is_some());
+    assert_eq!((camera.counts().refused, camera.counts().locks), (0, 0), "a right one is not counted");
+    while camera.counts().locks == 0 {
+        let before = camera.counts().refused;
+        assert!(before < 3, "three wrong ones did not lock it");
+        Client::connect(&camera, "guess").wait_for_error();
+        assert!(camera.counts().refused > before);
+    }
+    let error = Client::connect(&camera, "open sesame").wait_for_error();
+    assert!(error.to_lowercase().contains("unauthorized"), "{error}");
+    camera.apply(&Command::Unlock).unwrap();
+    assert!(Client::connect(&camera, "open sesame").frame(BOUND).is_some());
 }
 
 #[test]

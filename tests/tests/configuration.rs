@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use system_tests::{BOUND, Set, alerts_when, seqs, set_up};
+use testkit::camera::control;
 use testkit::stage::{AGENT, CAMERAS};
 
 /// What the hub knows of the box, as soon as it is `enough`.
@@ -55,6 +56,12 @@ fn reload(set: &Set) -> Value {
     serde_json::from_str(&answer).unwrap()
 }
 
+/// How many RTSP sessions each camera has seen begin.
+fn sessions(set: &Set) -> Vec<u64> {
+    let state = control::tell(set.stage.control_port(), &serde_json::json!({"do": "state"})).unwrap();
+    state["cameras"].as_array().unwrap().iter().map(|c| c["counts"]["setups"].as_u64().unwrap()).collect()
+}
+
 #[test]
 fn the_centre_changes_a_box_and_cannot_break_it() {
     let mut set = set_up();
@@ -68,6 +75,7 @@ fn the_centre_changes_a_box_and_cannot_break_it() {
     let refused = reload(&set);
     assert!(refused["reason"].as_str().is_some_and(|r| r.contains("moddels")), "{refused}");
     std::fs::write(&path, format!("{own}\n[desired]\ntrial = \"40s\"\nsteady = \"3s\"\n")).unwrap();
+    let begun = sessions(&set);
     assert_eq!(reload(&set)["answer"], "done");
     box_when(&mut set, "four live cameras after reading the settings again", all_live);
 
@@ -78,6 +86,8 @@ fn the_centre_changes_a_box_and_cannot_break_it() {
     assert_eq!(state(&shown), (1, "applied", Some(1)), "{shown}");
     let gate = shown["cameras"].as_array().unwrap().iter().find(|c| c["camera"] == "east-gate").unwrap();
     assert_eq!((&gate["name"], &gate["state"]), (&"东大门".into(), &"live".into()));
+
+    assert_eq!(sessions(&set), begun, "a name is no reason to connect anew");
 
     // A secret does not leave the hub; a broken one is refused by the box, with the reason.
     let secret =
@@ -102,6 +112,9 @@ fn the_centre_changes_a_box_and_cannot_break_it() {
     let shown = box_when(&mut set, "four live cameras after rolling back", all_live);
     let gate = shown["cameras"].as_array().unwrap().iter().find(|c| c["camera"] == "east-gate").unwrap();
     assert_eq!(gate["name"], "东大门", "what was good before is in force");
+    let again: Vec<bool> =
+        std::iter::zip(sessions(&set), &begun).map(|(now, before)| now > *before).collect();
+    assert_eq!(again, [false, true, false, false], "only the camera that was changed connected anew");
     let after = hub.alerts().unwrap().len();
     let alerts = alerts_when(&mut set, &hub, "alerts after rolling back", |alerts| alerts.len() > after);
     assert_eq!(seqs(&alerts).len(), 1, "the spool went on: one epoch");

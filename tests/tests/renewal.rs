@@ -6,20 +6,11 @@ use std::time::Duration;
 
 use edge_agent::hub::Hub;
 use edge_agent::identity::{Folder, HubClock, Renewal, Step};
+use testkit::Chance;
 use testkit::stage::Stage;
 
 /// Crashes in all; each begins where the one before left the files.
 const CRASHES: u32 = 120;
-
-/// Seeded, so that a failure can be seen again (Knuth's MMIX generator).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
-}
 
 #[test]
 fn a_crash_at_each_step_of_renewal_leaves_a_certificate_that_works() {
@@ -29,7 +20,7 @@ fn a_crash_at_each_step_of_renewal_leaves_a_certificate_that_works() {
     stage.enrol_agent().unwrap();
     let data = stage.agent_data();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut chance = Chance(20_261_124);
+    let mut chance = Chance::new(20_261_124);
     let (mut renewed, mut between, mut within) = (0, 0, 0);
     let mut crashed_before: Vec<Step> = Vec::new();
     for crash in 0..CRASHES {
@@ -55,7 +46,7 @@ fn a_crash_at_each_step_of_renewal_leaves_a_certificate_that_works() {
             let micros = chance.below(12_000);
             let clock = HubClock::default();
             let step = renewal.advance(true, &clock);
-            let _ = tokio::time::timeout(Duration::from_micros(micros), step).await;
+            let _ = tokio::time::timeout(Duration::from_micros(micros as u64), step).await;
         });
         let works = runtime.block_on(working(&data));
         assert!(works, "crash {crash}: no certificate on the box opens the door");

@@ -12,6 +12,8 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 use protocol::{CameraState, TimeSource, Timestamp};
 
+use super::fence::Fence;
+use super::reach::{Reach, ReachError};
 use super::{CameraConfig, Credentials, Transport, refusal};
 use crate::decode::{Moment, Packet, StreamFormat};
 use crate::hardware::{self, MissingElement};
@@ -29,6 +31,8 @@ const NO_OFFSET: i64 = i64::MIN;
 const AGENT_UNCERTAINTY_MS: u32 = 500;
 const LATENCY_MS: u32 = 80;
 const REFUSED: &str = "the camera refuses user or password";
+const LED_ELSEWHERE: &str =
+    "the camera points to another address, which is not followed; if that is right, make it the camera's url";
 
 pub(crate) struct Source {
     pipeline: gst::Pipeline,
@@ -36,8 +40,27 @@ pub(crate) struct Source {
     overrun: Arc<AtomicBool>,
     unsupported: Arc<AtomicBool>,
     refused: Arc<AtomicBool>,
+    fence: Arc<Fence>,
     ntp: Arc<AtomicI64>,
     teardown: Duration,
+}
+
+/// Why no session began.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Missing(#[from] MissingElement),
+    #[error(transparent)]
+    Reach(#[from] ReachError),
+}
+
+impl StartError {
+    pub fn state(&self) -> CameraState {
+        match self {
+            Self::Reach(ReachError::Unresolved { .. }) => CameraState::Offline,
+            _ => CameraState::Unsupported,
+        }
+    }
 }
 
 /// Why a session ended.
@@ -52,7 +75,8 @@ impl Source {
         config: &CameraConfig,
         credentials: Option<&Credentials>,
         teardown: Duration,
-    ) -> Result<Self, MissingElement> {
+    ) -> Result<Self, StartError> {
+        let reach = Reach::of(&config.url, &config.networks)?;
         let rtsp = hardware::make("rtspsrc")?;
         for element in ["rtph264depay", "h264parse", "rtph265depay", "h265parse"] {
             hardware::require(element)?;
@@ -79,6 +103,7 @@ impl Source {
         let pipeline = gst::Pipeline::new();
         let missing = |_| MissingElement { element: "rtspsrc".to_owned() };
         pipeline.add(&rtsp).map_err(missing)?;
+        let fence = Fence::around(&rtsp, &pipeline, reach);
         let (give, packets) = mpsc::sync_channel(QUEUE);
         let overrun = Arc::new(AtomicBool::new(false));
         let unsupported = Arc::new(AtomicBool::new(false));
@@ -89,7 +114,7 @@ impl Source {
             Intake { give, overrun: overrun.clone(), ntp: ntp.clone(), format: None, until_key: false };
         choose_video(&rtsp, &unsupported);
         build_on_pad(&rtsp, &pipeline, intake, &unsupported);
-        let source = Self { pipeline, packets, overrun, unsupported, refused, ntp, teardown };
+        let source = Self { pipeline, packets, overrun, unsupported, refused, fence, ntp, teardown };
         // What goes wrong from here on is told by the bus.
         let _ = source.pipeline.set_state(gst::State::Playing);
         Ok(source)
@@ -115,6 +140,10 @@ impl Source {
 
     /// Why the session is over, if it is.
     pub fn ended(&self) -> Option<Ended> {
+        if self.fence.is_crossed() {
+            let reason = LED_ELSEWHERE.to_owned();
+            return Some(Ended { state: CameraState::Unsupported, reason });
+        }
         if self.refused.load(Ordering::Acquire) {
             let reason = REFUSED.to_owned();
             return Some(Ended { state: CameraState::Credentials, reason });

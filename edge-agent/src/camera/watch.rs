@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use protocol::CameraState;
 
-use super::backoff::Backoff;
+use super::backoff::{Backoff, Pauses};
 use super::permit::Permit;
 use super::source::{Ended, Source};
 use super::timeline::{Break, Timeline};
@@ -16,8 +16,6 @@ use crate::decode::{DecodeError, Decoder, Frame, Packet};
 const TICK: Duration = Duration::from_millis(50);
 /// How often the hub hears that this camera's decoder was lost.
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);
-/// Refused passwords before the long pause.
-const REFUSALS: u32 = 3;
 
 pub(super) struct Watch {
     config: CameraConfig,
@@ -61,16 +59,12 @@ impl Watch {
 
     pub fn run(mut self) {
         let mut backoff = Backoff::new(self.patience.retry);
-        let mut refusals = 0;
+        let mut pauses = Pauses::new(self.patience.credentials);
         self.report(CameraState::Connecting, "connecting");
-        while let Some(ended) = self.session(&mut backoff, &mut refusals) {
+        while let Some(ended) = self.session(&mut backoff, &mut pauses) {
             let mut pause = backoff.next(random());
             if ended.state == CameraState::Credentials {
-                refusals += 1;
-                if refusals >= REFUSALS {
-                    refusals = 0;
-                    pause = self.patience.credentials;
-                }
+                pause = pauses.refused().unwrap_or(pause);
             }
             self.report(ended.state, &ended.reason);
             if self.stop.wait(pause) {
@@ -80,7 +74,7 @@ impl Watch {
     }
 
     /// One session, from permission to its end; `None`: the agent ends.
-    fn session(&mut self, backoff: &mut Backoff, refusals: &mut u32) -> Option<Ended> {
+    fn session(&mut self, backoff: &mut Backoff, pauses: &mut Pauses) -> Option<Ended> {
         let mut permit = loop {
             match Permit::take() {
                 Some(permit) => break Some(permit),
@@ -91,7 +85,7 @@ impl Watch {
         let offline = |reason: String| Ended { state: CameraState::Offline, reason };
         let source = match Source::start(&self.config, self.credentials.as_ref(), self.patience.teardown) {
             Ok(source) => source,
-            Err(e) => return Some(Ended { state: CameraState::Unsupported, reason: e.to_string() }),
+            Err(e) => return Some(Ended { state: e.state(), reason: e.to_string() }),
         };
         let begun = Instant::now();
         let mut last: Option<Instant> = None;
@@ -118,7 +112,7 @@ impl Watch {
                 if self.last_frame.is_some_and(|(at, _)| at >= begun) && self.state_is_not_live() {
                     self.report(CameraState::Live, "pictures come");
                     backoff.reset();
-                    *refusals = 0;
+                    pauses.reset();
                 }
                 continue;
             }

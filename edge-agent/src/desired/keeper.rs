@@ -174,12 +174,13 @@ impl<S: Station> Keeper<S> {
             let why = format!("configuration {generation} of the hub is on trial: try again when it is over");
             return Ok(Err(why));
         }
-        let checked = Config::read(&self.local.file).map_err(|e| e.to_string()).and_then(|local| {
-            same_box(&self.local, &local)?;
-            let (config, left) = self.together(&local);
-            let ready = self.station.check(&config)?;
-            Ok((local, config, left, ready))
-        });
+        let checked =
+            Config::read(&self.local.file).map_err(|e| settings::in_one_line(&e)).and_then(|local| {
+                same_box(&self.local, &local)?;
+                let (config, left) = self.together(&local);
+                let ready = self.station.check(&config)?;
+                Ok((local, config, left, ready))
+            });
         let (local, config, left, ready) = match checked {
             Ok(checked) => checked,
             Err(why) => return Ok(Err(why)),

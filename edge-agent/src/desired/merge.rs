@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{CameraWish, Desired, DesiredError};
-use crate::camera::{CameraConfig, RtspUrl};
+use crate::camera::{CameraConfig, RtspUrl, reach};
 use crate::config::Config;
+use crate::onvif::address;
 use crate::secrets::Secrets;
 
 /// Least and most that a spool may be told from afar to hold.
@@ -103,6 +104,9 @@ fn camera(
     shelf: &Shelf,
     notes: &mut Vec<String>,
 ) -> Result<(), String> {
+    if let Some(url) = &wish.url {
+        own_place(local, url)?;
+    }
     let at = config.cameras.iter().position(|c| c.id == wish.id);
     if let Some(at) = at
         && config.cameras[at].locked
@@ -142,6 +146,18 @@ fn camera(
         }
     }
     Ok(())
+}
+
+/// From afar nobody has the box connect to itself or to what only its own wire knows, unless one of its own
+/// cameras is there.
+fn own_place(local: &Config, url: &RtspUrl) -> Result<(), String> {
+    let known = local.cameras.iter().any(|c| host(&c.url) == host(url));
+    match reach::literal(&host(url)).filter(|address| reach::is_special(*address) && !known) {
+        None => Ok(()),
+        Some(address) => Err(format!(
+            "its url names the host {address}, which is no camera's: such an address is set at the box alone"
+        )),
+    }
 }
 
 fn change(camera: &mut CameraConfig, wish: &CameraWish, shelf: &Shelf) -> Result<(), String> {
@@ -185,16 +201,11 @@ fn blank(local: &Config, wish: &CameraWish, url: RtspUrl) -> CameraConfig {
         zones: Vec::new(),
         file: None,
         secrets: Some(Secrets::open(&local.agent.data)),
+        networks: local.agent.camera_networks.clone(),
     }
 }
 
 /// An address's host, without port; names in lower case.
 fn host(url: &RtspUrl) -> String {
-    let rest = url.as_str().strip_prefix("rtsp://").unwrap_or("");
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or(""),
-        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
-    };
-    host.to_ascii_lowercase()
+    address::host_of(url.as_str()).unwrap_or_default()
 }

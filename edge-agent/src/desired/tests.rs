@@ -96,6 +96,25 @@ fn a_password_goes_only_to_the_host_it_was_entered_for() {
 }
 
 #[test]
+fn nobody_has_the_box_connect_to_itself_from_afar() {
+    let (_world, mut own) = local(|_| {});
+    for host in ["127.0.0.1:1883", "[::1]", "169.254.169.254", "[::ffff:127.0.0.1]", "0.0.0.0", "224.0.0.1"] {
+        let wish = format!("[[camera]]\nid = \"new\"\nurl = \"rtsp://{host}/s\"\n");
+        assert!(refused(&own, &wish).contains("at the box alone"), "{host}");
+    }
+    for host in ["2130706433", "0x7f.1", "127.1", "0177.0.0.1"] {
+        let wish = format!("[[camera]]\nid = \"new\"\nurl = \"rtsp://{host}/s\"\n");
+        assert!(refused(&own, &wish).contains("written as four numbers"), "{host}");
+    }
+    // One of its own cameras is there: that was allowed at the box.
+    own.cameras[1].url = "rtsp://127.0.0.1:8554/s".to_owned().try_into().unwrap();
+    merged(&own, "[[camera]]\nid = \"new\"\nurl = \"rtsp://127.0.0.1:8554/t\"\n").unwrap();
+    own.agent.camera_networks = vec!["192.0.2.0/24".parse().unwrap(), "127.0.0.0/8".parse().unwrap()];
+    let outside = refused(&own, "[[camera]]\nid = \"new\"\nurl = \"rtsp://198.51.100.1/t\"\n");
+    assert!(outside.contains("camera_networks"), "{outside}");
+}
+
+#[test]
 fn what_is_locked_at_the_box_stays() {
     let (_world, locked) = local(|local| local.cameras[0].locked = true);
     for wish in ["name = \"x\"\n", "remove = true\n", "url = \"rtsp://192.0.2.99/\"\n"] {

@@ -4,10 +4,13 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
+use serde::Deserialize;
+
 use super::MOST_ADDRESSES;
 
 /// An IPv4 network in CIDR form, for example `192.168.1.0/24`; a lone address is a /32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Network {
     first: u32,
     prefix: u8,
@@ -34,6 +37,13 @@ impl FromStr for Network {
         let prefix: u8 = prefix.parse().ok().filter(|p| digits && *p <= 32).ok_or_else(wrong)?;
         let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
         Ok(Self { first: u32::from(address) & mask, prefix })
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = NetworkError;
+    fn try_from(text: String) -> Result<Self, NetworkError> {
+        text.parse()
     }
 }
 

@@ -1,8 +1,9 @@
 //! How a SOAP request travels: plain HTTP to one host, no redirects, no proxy, bounded answers, and the
 //! password by HTTP Digest when the camera asks for it, once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use oxvif::transport::{Transport, TransportError};
@@ -23,12 +24,25 @@ pub(super) enum Failure {
     BasicOnly,
 }
 
+/// How long what is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// A request that takes longer has failed.
+    pub answer: Duration,
+    /// No request begins later than this after the first.
+    pub visit: Duration,
+}
+
 /// Requests to one host and to no other.
 pub(super) struct Pinned {
     host: String,
     credentials: Option<Credentials>,
     agent: ureq::Agent,
+    /// When the whole conversation must be over: a camera may be slow in every answer.
+    until: Instant,
     failure: Arc<Mutex<Option<Failure>>>,
+    /// The password was refused, by whatever request: it is not said again.
+    refused: Arc<AtomicBool>,
 }
 
 /// What came back.
@@ -39,15 +53,16 @@ pub(super) struct Answer {
 }
 
 impl Pinned {
-    pub fn new(host: &str, credentials: Option<Credentials>, patience: Duration) -> Self {
+    pub fn new(host: &str, credentials: Option<Credentials>, patience: Patience) -> Self {
         let failure = Arc::new(Mutex::new(None));
-        Self { host: host.to_owned(), credentials, agent: agent(patience), failure }
+        let (agent, until) = (agent(patience.answer), Instant::now() + patience.visit);
+        Self { host: host.to_owned(), credentials, agent, until, failure, refused: Arc::default() }
     }
 
     /// The same without the password.
     pub fn without_password(&self) -> Arc<Self> {
         let (host, agent, failure) = (self.host.clone(), self.agent.clone(), self.failure.clone());
-        Arc::new(Self { host, credentials: None, agent, failure })
+        Arc::new(Self { host, credentials: None, agent, until: self.until, failure, refused: Arc::default() })
     }
 
     /// Why the last request failed; `None`: an answer came.
@@ -59,9 +74,11 @@ impl Pinned {
         if address::host_of(url).as_deref() != Some(&self.host) {
             return Err(Failure::Answer("it points to another host, which is not followed".into()));
         }
-        // A password that was refused is not sent again, whatever is asked.
-        if self.credentials.is_some() && self.failure() == Some(Failure::Refused) {
+        if self.refused.load(Ordering::Acquire) {
             return Err(Failure::Refused);
+        }
+        if Instant::now() >= self.until {
+            return Err(Failure::Connection("it takes too long over its answers".into()));
         }
         let mut answer = post(&self.agent, url, action, body, None)?;
         if answer.status == 401 {
@@ -93,10 +110,29 @@ impl Transport for Pinned {
     /// Blocks: one conversation has nothing else to do.
     async fn soap_post(&self, url: &str, action: &str, body: String) -> Result<String, TransportError> {
         let sent = self.send(url, action, &body);
+        let refused = match &sent {
+            Ok(answer) => self.credentials.is_some() && is_refusal(answer),
+            Err(failure) => *failure == Failure::Refused,
+        };
+        if refused {
+            self.refused.store(true, Ordering::Release);
+        }
         let failed = sent.as_ref().err().cloned();
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failed;
         sent.map_err(|failure| TransportError::HttpStatus { status: 0, body: format!("{failure:?}") })
     }
+}
+
+/// Whether a fault is about user or password (ONVIF Core, 5.11.2.2; makers have their own words).
+pub(super) fn is_about_password(fault: &str) -> bool {
+    const WORDS: [&str; 5] =
+        ["notauthorized", "not authorized", "failedauthentication", "unauthorized", "authority failure"];
+    let fault = fault.to_ascii_lowercase();
+    WORDS.iter().any(|word| fault.contains(word))
+}
+
+fn is_refusal(answer: &str) -> bool {
+    answer.contains("Fault>") && is_about_password(answer)
 }
 
 pub(super) fn agent(patience: Duration) -> ureq::Agent {

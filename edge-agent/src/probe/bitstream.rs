@@ -2,13 +2,20 @@
 
 use crate::decode::Codec;
 
-/// Bytes of a slice header that are read: two numbers of at most 32 bits each, with escapes.
-const HEADER: usize = 24;
+/// Bytes of a NAL unit that are read: more than the numbers below take, with escapes.
+const HEADER: usize = 96;
+/// Most sub-layers of H.265 but one (7.4.3.2.1).
+const MOST_SUB_LAYERS: u32 = 6;
 
-/// Whether a picture (Annex B) has a B slice. Only H.264 says so in two numbers (ITU-T H.264, 7.3.3);
-/// of H.265 the order of times tells, see `tally`.
+/// Whether pictures come out of the order of display. H.264 says so by a B slice (ITU-T H.264, 7.3.3); in
+/// H.265 a B slice may look back only, and the sequence says how many pictures are reordered (ITU-T H.265,
+/// 7.3.2.2). Annex B, one picture.
 pub(super) fn is_bi_predicted(codec: Codec, bytes: &[u8]) -> bool {
-    codec == Codec::H264 && nal_units(bytes).any(|nal| slice_type(nal).is_some_and(|t| t % 5 == 1))
+    match codec {
+        Codec::H264 => nal_units(bytes).any(|nal| slice_type(nal).is_some_and(|t| t % 5 == 1)),
+        Codec::H265 => nal_units(bytes).any(|nal| reordered(nal).is_some_and(|n| n > 0)),
+        _ => false,
+    }
 }
 
 /// The beginnings of the NAL units, after their start codes.
@@ -24,17 +31,61 @@ fn nal_units(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn slice_type(nal: &[u8]) -> Option<u32> {
     let (head, rest) = nal.split_first()?;
     matches!(head & 0x1f, 1 | 5).then_some(())?;
-    let mut plain = Vec::with_capacity(HEADER);
-    for byte in rest {
-        // An escape: 00 00 03 stands for 00 00.
+    let plain = without_escapes(rest);
+    let mut bits = Bits { bytes: &plain, at: 0 };
+    bits.number()?;
+    bits.number().filter(|t| *t <= 9)
+}
+
+/// Most pictures that precede another in decoding and follow it in display, of an H.265 sequence parameter set.
+fn reordered(nal: &[u8]) -> Option<u32> {
+    let (head, rest) = nal.split_at_checked(2)?;
+    (head[0] >> 1 & 0x3f == 33).then_some(())?;
+    let plain = without_escapes(rest);
+    let mut bits = Bits { bytes: &plain, at: 0 };
+    bits.skip(4)?;
+    let layers = bits.fixed(3).filter(|n| *n <= MOST_SUB_LAYERS)?;
+    // Nesting, then profile, tier and level: 88 and 8 bits (7.3.3).
+    bits.skip(1 + 96)?;
+    let mut present = [(0, 0); MOST_SUB_LAYERS as usize];
+    for layer in present.iter_mut().take(layers as usize) {
+        *layer = (bits.bit()?, bits.bit()?);
+    }
+    if layers > 0 {
+        bits.skip(2 * (8 - layers as usize))?;
+    }
+    for (profile, level) in present.iter().take(layers as usize) {
+        bits.skip(88 * *profile as usize + 8 * *level as usize)?;
+    }
+    bits.number()?;
+    if bits.number()? == 3 {
+        bits.skip(1)?;
+    }
+    let (_width, _height) = (bits.number()?, bits.number()?);
+    if bits.bit()? == 1 {
+        (0..4).try_for_each(|_| bits.number().map(drop))?;
+    }
+    // Bit depths and the length of picture order counts.
+    (0..3).try_for_each(|_| bits.number().map(drop))?;
+    let each = bits.bit()? == 1;
+    let mut most = 0;
+    for _ in if each { 0 } else { layers }..=layers {
+        let (_buffered, reordered, _latency) = (bits.number()?, bits.number()?, bits.number()?);
+        most = most.max(reordered);
+    }
+    Some(most).filter(|n| *n <= 16)
+}
+
+/// 00 00 03 stands for 00 00.
+fn without_escapes(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(bytes.len());
+    for byte in bytes {
         if *byte == 3 && plain.ends_with(&[0, 0]) {
             continue;
         }
         plain.push(*byte);
     }
-    let mut bits = Bits { bytes: &plain, at: 0 };
-    bits.number()?;
-    bits.number().filter(|t| *t <= 9)
+    plain
 }
 
 struct Bits<'a> {
@@ -48,6 +99,15 @@ impl Bits<'_> {
         let bit = byte >> (7 - self.at % 8) & 1;
         self.at += 1;
         Some(u32::from(bit))
+    }
+
+    fn skip(&mut self, count: usize) -> Option<()> {
+        self.at += count;
+        (self.at <= self.bytes.len() * 8).then_some(())
+    }
+
+    fn fixed(&mut self, count: u32) -> Option<u32> {
+        (0..count).try_fold(0, |value, _| Some(value << 1 | self.bit()?))
     }
 
     /// Exp-Golomb, ue(v).
@@ -101,6 +161,8 @@ mod tests {
                 (state >> 24) as u8
             }));
             let _ = is_bi_predicted(Codec::H264, &noise);
+            noise[3] = 0x42;
+            let _ = is_bi_predicted(Codec::H265, &noise);
         }
     }
 }

@@ -41,6 +41,26 @@ fn b_frames_are_seen() {
 }
 
 #[test]
+fn h265_is_measured_with_the_advice_against_it() {
+    let simulator =
+        Simulator::start_with(0, "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=10");
+    let measured = measured(simulator.port, crate::camera::tests::PASSWORD).unwrap();
+    let figures = &measured.figures;
+    assert_eq!((figures.codec.as_str(), figures.width, figures.height), ("H.265", 320, 240));
+    assert!(!figures.has_b_frames && figures.key_distance_s.is_some(), "{figures:?}");
+    assert_eq!(measured.frame.map(|f| (f.width, f.height)), Some((320, 240)));
+    assert!(advice::against(figures).iter().any(|a| a.about == "codec"));
+}
+
+#[test]
+fn b_frames_of_h265_are_seen() {
+    let encoder = "x265enc speed-preset=ultrafast option-string=bframes=3:b-adapt=0 key-int-max=20";
+    let simulator = Simulator::start_with(0, encoder);
+    let measured = measured(simulator.port, crate::camera::tests::PASSWORD).unwrap();
+    assert!(measured.figures.has_b_frames, "{:?}", measured.figures);
+}
+
+#[test]
 fn a_wrong_password_is_said_once_and_told_in_both_languages() {
     let simulator = Simulator::start(0);
     let error = measured(simulator.port, "wrong-battery").err().unwrap();

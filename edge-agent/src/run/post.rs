@@ -12,6 +12,8 @@ use crate::drill::Drills;
 use crate::spool::SpoolHandle;
 use crate::watching::{Lost, Measured, Prepared, Watching};
 
+use super::checking;
+
 pub(super) struct Post {
     pub spool: SpoolHandle,
     pub board: Board,
@@ -24,7 +26,8 @@ pub(super) struct Post {
 
 /// Loads everything, and asks that whoever has a user has a password.
 pub(super) fn check(config: &Config) -> Result<Prepared, String> {
-    Prepared::load(config).map_err(|error| in_one_line(&error))
+    let config = config.clone();
+    checking::within(checking::LONGEST, move || Prepared::load(&config).map_err(|error| in_one_line(&error)))
 }
 
 impl Station for Post {
@@ -35,13 +38,23 @@ impl Station for Post {
     }
 
     fn switch(&mut self, config: &Config, ready: Prepared) -> Result<(), String> {
-        if let Some(watching) = self.watching.take() {
-            tracing::info!("cameras start anew");
+        let mut before = self.watching.take();
+        let kept = before.as_mut().map(|b| b.release(config, &ready)).unwrap_or_default();
+        if before.is_some() {
+            tracing::info!(
+                kept = kept.len(),
+                of = config.cameras.len(),
+                "another configuration; cameras go on or start anew"
+            );
             // Nothing is measured until the next ones are there.
             self.measured.send_replace(None);
-            watching.stop();
         }
-        let started = Watching::start(config, ready, &self.spool, &self.board, &self.lost, &self.drills);
+        let started =
+            Watching::start(config, ready, kept, &self.spool, &self.board, &self.lost, &self.drills);
+        // Only now: until here it took what the kept cameras said.
+        if let Some(before) = before {
+            before.stop();
+        }
         let watching = started.map_err(|error| in_one_line(&error))?;
         self.measured.send_replace(Some(watching.measured()));
         self.watching = Some(watching);
@@ -59,11 +72,6 @@ impl Station for Post {
     }
 }
 
-/// The error and its causes; many of ours name their cause themselves already.
 fn in_one_line(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
-        "" => cause,
-        known if known.contains(&cause) => text,
-        _ => format!("{text}: {cause}"),
-    })
+    settings::in_one_line(error.as_ref())
 }

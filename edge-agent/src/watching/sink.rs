@@ -20,19 +20,40 @@ pub(super) struct Sink {
     pub board: CameraBoard,
     pub figures: Arc<Figures>,
     pub lost: Lost,
+    /// As the camera last said.
+    pub latest: Latest,
+}
+
+/// What a camera says once and not again.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Latest {
+    state: Option<(CameraState, Option<String>)>,
+    size: Option<(u32, u32)>,
 }
 
 impl Sink {
-    pub fn into_fn(mut self) -> impl FnMut(CameraOutput) + Send + 'static {
-        move |output| self.accept(output)
+    /// Takes over a running camera from the sink of before.
+    pub fn after(mut self, before: &Self) -> Self {
+        self.latest = before.latest.clone();
+        if let Some((width, height)) = self.latest.size {
+            self.board.set_size(self.index, width, height);
+        }
+        if let Some((state, reason)) = self.latest.state.clone() {
+            self.board.set(self.index, state, reason);
+        }
+        self
     }
 
     /// A closed channel means that the agent is stopping: what still comes is of no use.
-    fn accept(&mut self, output: CameraOutput) {
+    pub fn accept(&mut self, output: CameraOutput) {
         let camera = self.index;
         match output {
             CameraOutput::Frame(frame) => {
-                self.board.set_size(camera, frame.width, frame.height);
+                let size = Some((frame.width, frame.height));
+                if self.latest.size != size {
+                    self.latest.size = size;
+                    self.board.set_size(camera, frame.width, frame.height);
+                }
                 self.figures.decoded(camera);
                 if frame.damaged {
                     self.figures.damaged(camera); // never evidence, and no ground for an alert
@@ -55,6 +76,7 @@ impl Sink {
     }
 
     fn state(&mut self, state: CameraState, reason: Option<String>) {
+        self.latest.state = Some((state, reason.clone()));
         self.board.set(self.index, state, reason.clone());
         if let Some(event) = self.event(state) {
             self.tell(event, reason);

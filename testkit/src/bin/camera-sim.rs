@@ -55,6 +55,9 @@ struct CameraConfig {
     /// RTSP sessions at a time; 0 for no limit.
     #[serde(default)]
     max_sessions: u32,
+    /// Wrong passwords after which the account is locked; 0 for never.
+    #[serde(default)]
+    lock_after: u64,
 }
 
 fn main() -> std::process::ExitCode {
@@ -93,6 +96,7 @@ fn specs(cli: Cli) -> anyhow::Result<(u16, Vec<Spec>)> {
                 password: settings::Secret::read(&camera.password_file)?.expose().to_owned(),
                 start_at: camera.start_at.map_or_else(Default::default, |span| span.0),
                 max_sessions: camera.max_sessions,
+                lock_after: camera.lock_after,
             })
         };
         let specs = config.camera.into_iter().map(spec).collect::<anyhow::Result<_>>()?;
@@ -114,6 +118,7 @@ fn specs(cli: Cli) -> anyhow::Result<(u16, Vec<Spec>)> {
         password,
         start_at: length * u32::from(n) / u32::from(cli.cameras),
         max_sessions: 0,
+        lock_after: 0,
     });
     Ok((0, specs.collect()))
 }

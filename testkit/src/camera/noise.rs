@@ -1,25 +1,14 @@
 //! Seeded damage: the same seed makes the same damage.
 
-/// SplitMix64 (Steele, Lea and Flood 2014): small, and good enough to break things with.
+use crate::Chance;
+
+/// A source of damage.
 #[derive(Debug, Clone)]
-pub struct Noise(u64);
+pub struct Noise(Chance);
 
 impl Noise {
     pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `end`; 0 when `end` is 0.
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % (end.max(1) as u64)) as usize
+        Self(Chance::new(seed))
     }
 
     /// Flips bits, overwrites a run, or cuts the end; the first start code stays, so that it still
@@ -30,21 +19,21 @@ impl Noise {
             return;
         }
         let body = bytes.len() - KEEP;
-        match self.below(3) {
+        match self.0.below(3) {
             0 => {
-                for _ in 0..=self.below(16) {
-                    let at = KEEP + self.below(body);
-                    bytes[at] ^= 1 << self.below(8);
+                for _ in 0..=self.0.below(16) {
+                    let at = KEEP + self.0.below(body);
+                    bytes[at] ^= 1 << self.0.below(8);
                 }
             }
             1 => {
-                let from = KEEP + self.below(body);
-                let to = (from + 1 + self.below(400)).min(bytes.len());
+                let from = KEEP + self.0.below(body);
+                let to = (from + 1 + self.0.below(400)).min(bytes.len());
                 for byte in &mut bytes[from..to] {
-                    *byte = self.next() as u8;
+                    *byte = self.0.next() as u8;
                 }
             }
-            _ => bytes.truncate(KEEP + self.below(body)),
+            _ => bytes.truncate(KEEP + self.0.below(body)),
         }
     }
 }

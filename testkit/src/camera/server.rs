@@ -14,6 +14,7 @@ use rtsp::prelude::*;
 
 use super::clip::caps;
 use super::feed::Feed;
+use super::lock::Lock;
 use super::{Counters, Error, PATH, Spec};
 
 /// Pictures kept for a client that connected and has not said PLAY yet.
@@ -38,6 +39,7 @@ impl Server {
         refuses: bool,
         feed: &Arc<Feed>,
         counters: &Arc<Counters>,
+        lock: &Arc<Lock>,
     ) -> Result<Self, Error> {
         let fail = |reason: String| Error::Listen { camera: spec.id.clone(), port, reason };
         gst::init().map_err(|e| fail(e.to_string()))?;
@@ -46,7 +48,9 @@ impl Server {
         let server = rtsp::RTSPServer::new();
         server.set_address("127.0.0.1");
         server.set_service(&port.to_string());
-        server.set_auth(Some(&digest_only(spec, refuses)));
+        let auth = digest_only(spec, refuses);
+        server.set_auth(Some(&auth));
+        watch_passwords(&server, &auth, spec, lock);
         let pool = rtsp::RTSPSessionPool::new();
         pool.set_max_sessions(spec.max_sessions);
         // Clients live on this thread too: closing one from another thread races with its reader.
@@ -107,6 +111,22 @@ fn digest_only(spec: &Spec, refuses: bool) -> rtsp::RTSPAuth {
     let password = if refuses { format!("not {}", spec.password) } else { spec.password.clone() };
     auth.add_digest(&spec.user, &password, &token);
     auth
+}
+
+/// An account that locks loses its password in the running server.
+fn watch_passwords(server: &rtsp::RTSPServer, auth: &rtsp::RTSPAuth, spec: &Spec, lock: &Arc<Lock>) {
+    let (auth, user, lock) = (auth.downgrade(), spec.user.clone(), Arc::clone(lock));
+    server.connect_client_connected(move |_, client| {
+        let (auth, user, lock) = (auth.clone(), user.clone(), Arc::clone(&lock));
+        client.connect("send-message", false, move |values| {
+            if lock.answering(values)
+                && let Some(auth) = auth.upgrade()
+            {
+                auth.remove_digest(&user);
+            }
+            None
+        });
+    });
 }
 
 fn media(feed: &Arc<Feed>) -> rtsp::RTSPMediaFactory {

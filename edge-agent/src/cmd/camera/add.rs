@@ -12,6 +12,7 @@ use super::target::{self, Place, Target};
 use super::{Common, announce, keep, measure, password, print, report};
 use crate::camera::{CameraConfig, Credentials, RtspUrl, Transport};
 use crate::config::{Config, cameras};
+use crate::discover::Network;
 use crate::onvif::{self, Device, Profile, address};
 use crate::probe::advice::{self, Advice};
 use crate::probe::{Measured, still};
@@ -80,7 +81,7 @@ pub(super) fn execute(args: Args) -> anyhow::Result<()> {
     let config = args.common.read()?;
     let mut said = Said { language, quiet: args.common.json };
     let id = free_id(&config, args.id.clone(), language)?;
-    let draft = draft(&args, &id)?;
+    let draft = draft(&args, &id, &config.agent.camera_networks)?;
     keep::check_rules(&config, &draft, &cameras::path_of(&args.common.base(), &id))?;
     let credentials = credentials(&args, &target, &mut said)?;
     let device = match &target.place {
@@ -170,7 +171,7 @@ fn free_id(config: &Config, wanted: Option<CameraId>, language: Language) -> any
 }
 
 /// The camera without its stream.
-fn draft(args: &Args, id: &CameraId) -> anyhow::Result<CameraConfig> {
+fn draft(args: &Args, id: &CameraId, networks: &[Network]) -> anyhow::Result<CameraConfig> {
     let (lines, zones) = keep::read_rules(&args.line, &args.zone)?;
     let named = args.pipeline.as_deref();
     let pipeline = owner::as_caller(|| named.map(Path::canonicalize).transpose());
@@ -189,6 +190,7 @@ fn draft(args: &Args, id: &CameraId) -> anyhow::Result<CameraConfig> {
         zones,
         file: None,
         secrets: None,
+        networks: networks.to_vec(),
     })
 }
 

@@ -2,29 +2,10 @@
 //! half, nothing lost, no secret kept, and after a power cut at any point the last good one is there.
 
 use protocol::ConfigState;
+use testkit::Chance;
 
 use super::super::{Desired, Shelf, merge};
 use super::world::{GOOD, World};
-
-/// SplitMix64.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-
-    fn pick<'a>(&mut self, all: &[&'a str]) -> &'a str {
-        all[self.below(all.len())]
-    }
-}
 
 const SECRET: &str = "hunter2";
 const VALUES: [&str; 24] = [
@@ -141,7 +122,7 @@ struct Tally {
 #[test]
 fn a_thousand_broken_configurations_are_refused_or_applied_whole() {
     const SEED: u64 = 20_261_124;
-    let mut chance = Chance(SEED);
+    let mut chance = Chance::new(SEED);
     let mut world = World::new();
     let mut keeper = world.start();
     let local = world.local();
