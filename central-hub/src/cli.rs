@@ -6,6 +6,7 @@ mod configure;
 mod place;
 mod rules;
 mod token;
+mod webhook;
 mod words;
 
 use std::io::IsTerminal;
@@ -63,6 +64,9 @@ enum Command {
     Ca(authority::Command),
     /// Write the rules for a broker of your own from the list of certificates
     BrokerConfig(rules::Command),
+    /// Receivers that are told of incidents
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Operators
     #[command(subcommand)]
     User(User),
@@ -147,6 +151,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Place(command) => place::execute(&store, command).await,
         Command::Ca(command) => authority::execute(&store, command).await,
         Command::BrokerConfig(command) => rules::execute(&store, &config, command).await,
+        Command::Webhook(command) => webhook::execute(&store, &config, command).await,
         Command::User(command) => user(&store, &config, command).await,
     };
     store.close().await;

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use protocol::SiteId;
+use protocol::{Epoch, SiteId};
 use serde::Deserialize;
 
+use crate::exchange;
 use crate::incidents::settings::{Incidents, IncidentsError};
-use crate::store;
+use crate::store::{self, exchange::Names};
+use crate::webhooks::{self, Webhook, WebhookError};
 
 /// Where the package puts the settings.
 pub const DEFAULT_FILE: &str = "/etc/signalbox-hub/central-hub.toml";
@@ -24,6 +26,8 @@ pub struct Config {
     pub store: store::Settings,
     pub wall: Wall,
     pub incidents: Incidents,
+    pub exchange: exchange::Settings,
+    pub webhooks: Vec<Webhook>,
 }
 
 /// `[hub]`
@@ -144,6 +148,10 @@ pub enum ConfigError {
     Store(#[from] store::settings::SettingsError),
     #[error(transparent)]
     Incidents(#[from] IncidentsError),
+    #[error(transparent)]
+    Exchange(#[from] exchange::SettingsError),
+    #[error(transparent)]
+    Webhooks(#[from] WebhookError),
     #[error("[http] certificate_file and key_file belong together")]
     WallCertificate,
     #[error("[agents] certificate_days = {0} is out of range: 1 to 825")]
@@ -172,6 +180,8 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         self.store.check()?;
         self.incidents.check()?;
+        self.exchange.check()?;
+        webhooks::check(&self.webhooks)?;
         if let Some(address) = self.broker.external.as_ref().filter(|a| split_address(a).is_none()) {
             return Err(ConfigError::External(address.clone()));
         }
@@ -194,6 +204,11 @@ impl Config {
             return Err(ConfigError::BrokerLogin);
         }
         Ok(())
+    }
+
+    /// What everything is called where other systems read.
+    pub fn names(&self, hub_epoch: &Epoch) -> Names {
+        self.exchange.names(self.hub.site_names.clone(), BTreeMap::new(), hub_epoch.as_str())
     }
 
     /// Whether browsers come by HTTPS.

@@ -13,6 +13,7 @@ pub mod config;
 pub mod configs;
 pub mod credential;
 pub mod door;
+pub mod exchange;
 pub mod incidents;
 pub mod ingest;
 pub mod places;

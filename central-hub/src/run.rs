@@ -4,6 +4,7 @@ mod doors;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -25,6 +26,7 @@ use crate::ports::Ports;
 use crate::service::{self, Question};
 use crate::store::Store;
 use crate::web::{self, App};
+use crate::webhooks::run::Outside;
 use doors::Entrance;
 
 /// How long a part may take to stop; then it is left behind.
@@ -68,6 +70,7 @@ struct Hub {
     link: JoinHandle<()>,
     configs: JoinHandle<()>,
     adopting: JoinHandle<()>,
+    outside: Outside,
     stop_link: CancellationToken,
     entrance: Entrance,
     /// Ends the feeds.
@@ -98,6 +101,8 @@ impl Hub {
         let stop_link = CancellationToken::new();
         let configs = tokio::spawn(configs::run(address.clone(), store.clone(), stop_link.clone()));
         let adopting = tokio::spawn(adopt::run(store.clone(), stop_link.clone()));
+        let names = Arc::new(config.names(store.hub_epoch()));
+        let outside = Outside::start(&config.webhooks, &names, &store, &stop_link)?;
         let link = Link { broker: address, arrivals: to_writer, acks, hearing };
         let link = tokio::spawn(link.run(stop_link.clone()));
         match tokio::time::timeout(START_PATIENCE, heard.wait_for(|hearing| *hearing)).await {
@@ -131,6 +136,7 @@ impl Hub {
             link,
             configs,
             adopting,
+            outside,
             stop_link,
             entrance,
             stop_http,
@@ -146,6 +152,9 @@ impl Hub {
         self.stop_link.cancel();
         finish("link", self.link).await;
         finish("configs", self.configs).await;
+        for (part, task) in self.outside.tasks() {
+            finish(part, task).await;
+        }
         finish("adopting", self.adopting).await;
         finish("ingest", self.writer).await;
         if let Some(broker) = self.broker {

@@ -11,11 +11,16 @@ pub mod authorities;
 pub mod certificates;
 pub mod changes;
 pub mod configs;
+pub mod deliveries;
 mod engine;
+pub mod exchange;
+pub mod figures;
 pub mod incidents;
 pub mod operators;
+pub mod outside;
 pub mod places;
 pub mod records;
+pub mod search;
 pub mod settings;
 mod sql;
 pub mod stills;
@@ -141,6 +146,11 @@ impl Store {
     /// Begins to write.
     pub async fn write(&self) -> Result<Tx, StoreError> {
         Tx::begin(&self.0.pools, &self.0.latest).await
+    }
+
+    /// Whether this machine's file holds it all.
+    pub(crate) fn is_sqlite(&self) -> bool {
+        self.0.pools.is_sqlite()
     }
 
     /// Reads what is committed.

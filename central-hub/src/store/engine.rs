@@ -58,6 +58,10 @@ impl Pools {
         }
     }
 
+    pub(super) fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite { .. })
+    }
+
     pub(super) async fn begin(&self) -> Result<Open, Fault> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Open::Sqlite(writer.begin_with(Sqlite::BEGIN).await?),

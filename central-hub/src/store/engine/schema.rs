@@ -16,9 +16,9 @@ macro_rules! steps {
     };
 }
 
-pub(super) const SQLITE: &[Step] =
-    &steps!("sqlite": 1 "0001_first", 2 "0002_enrolment", 3 "0003_engines", 10 "0010_incidents");
-pub(super) const POSTGRES: &[Step] = &steps!("postgres": 3 "0003_engines", 10 "0010_incidents");
+pub(super) const SQLITE: &[Step] = &steps!("sqlite": 1 "0001_first", 2 "0002_enrolment", 3 "0003_engines", 10 "0010_incidents", 40 "0040_outside");
+pub(super) const POSTGRES: &[Step] =
+    &steps!("postgres": 3 "0003_engines", 10 "0010_incidents", 40 "0040_outside");
 
 /// Does what is missing, each step in one transaction.
 pub(super) async fn bring_up_to_date<'a, A>(database: A, steps: &[Step]) -> Result<(), StoreError>
