@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::exchange;
 use crate::incidents::settings::{Incidents, IncidentsError};
+use crate::retention::{Retention, RetentionError};
 use crate::store::{self, exchange::Names};
 use crate::webhooks::{self, Webhook, WebhookError};
 
@@ -26,6 +27,7 @@ pub struct Config {
     pub store: store::Settings,
     pub wall: Wall,
     pub incidents: Incidents,
+    pub retention: Retention,
     pub exchange: exchange::Settings,
     pub webhooks: Vec<Webhook>,
 }
@@ -147,6 +149,8 @@ pub enum ConfigError {
     #[error(transparent)]
     Store(#[from] store::settings::SettingsError),
     #[error(transparent)]
+    Retention(#[from] RetentionError),
+    #[error(transparent)]
     Incidents(#[from] IncidentsError),
     #[error(transparent)]
     Exchange(#[from] exchange::SettingsError),
@@ -179,6 +183,7 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         self.store.check()?;
+        self.retention.check()?;
         self.incidents.check()?;
         self.exchange.check()?;
         webhooks::check(&self.webhooks)?;

@@ -15,6 +15,7 @@ use protocol::{AgentId, Channel, Command, Order, Timestamp, Topic, VERSION};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Packet;
 use rumqttc::v5::{AsyncClient, Event, EventLoop};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
@@ -44,11 +45,18 @@ enum PublishError {
 }
 
 /// Publishes until stopped.
-pub async fn run(broker: BrokerAddress, store: Store, stop: CancellationToken) {
+///
+/// Among several hubs the one that leads does it.
+pub async fn run(
+    broker: BrokerAddress,
+    store: Store,
+    mut leads: watch::Receiver<bool>,
+    stop: CancellationToken,
+) {
     while !stop.is_cancelled() {
         let ended = tokio::select! {
             () = stop.cancelled() => return,
-            ended = connection(&broker, &store) => ended,
+            ended = lead(&broker, &store, &mut leads) => ended,
         };
         if let Err(error) = ended {
             tracing::warn!(%error, "wishes for agents' configurations are not published; trying again");
@@ -57,6 +65,22 @@ pub async fn run(broker: BrokerAddress, store: Store, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PAUSE) => {}
         }
+    }
+}
+
+/// A connection for as long as this hub leads.
+async fn lead(
+    broker: &BrokerAddress,
+    store: &Store,
+    leads: &mut watch::Receiver<bool>,
+) -> Result<(), PublishError> {
+    if leads.wait_for(|leads| *leads).await.is_err() {
+        return std::future::pending().await;
+    }
+    let lost = async { drop(leads.wait_for(|leads| !*leads).await) };
+    tokio::select! {
+        ended = connection(broker, store) => ended,
+        () = lost => Ok(()),
     }
 }
 

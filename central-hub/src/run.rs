@@ -18,11 +18,13 @@ use crate::broker::{Broker, selftest};
 use crate::config::{self, Config};
 use crate::configs;
 use crate::door::peers::Peers;
+use crate::hubs::Member;
 use crate::incidents::adopt;
 use crate::ingest::backlog::Backlog;
 use crate::ingest::link::{BrokerAddress, Link};
 use crate::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
 use crate::ports::Ports;
+use crate::retention;
 use crate::service::{self, Question};
 use crate::store::Store;
 use crate::web::{self, App};
@@ -50,12 +52,17 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         hub = Hub::start(&config) => hub?,
         () = &mut asked_to_stop => return Ok(()),
     };
+    let expelled = hub.expelled.clone();
     tokio::select! {
         () = asked_to_stop => {}
+        () = expelled.cancelled() => {}
         () = service::signs_of_life(hub.ask_writer.clone()) => {}
     }
     service::stopping();
     hub.stop().await;
+    if expelled.is_cancelled() {
+        bail!("this hub was taken off the list of hubs on its database; the log says why");
+    }
     Ok(())
 }
 
@@ -69,7 +76,11 @@ struct Hub {
     ask_writer: mpsc::Sender<Question>,
     link: JoinHandle<()>,
     configs: JoinHandle<()>,
+    member: JoinHandle<()>,
+    /// This hub may not go on.
+    expelled: CancellationToken,
     adopting: JoinHandle<()>,
+    retention: JoinHandle<()>,
     outside: Outside,
     stop_link: CancellationToken,
     entrance: Entrance,
@@ -84,12 +95,16 @@ impl Hub {
         store.rule_book().set(config.incidents.clone());
         let only = lock(data)?;
         Ports::remove(data);
-        store.forget_presence().await?;
+        let member = Member::join(&store, config).await?;
+        let (name, leads, expelled) = (member.name(), member.leads(), member.expelled.clone());
+        let stop_link = CancellationToken::new();
+        // From now on the others must hear that it lives, however long the start takes.
+        let member = tokio::spawn(member.run(stop_link.clone()));
         tracing::info!(data = %data.display(), hub_epoch = %store.hub_epoch(), "database open");
 
         let mut entrance = Entrance::prepare(config, &store).await?;
         let (peers, backlog) = (Peers::default(), Backlog::default());
-        let (address, broker) = start_broker(config, &store, &peers, &backlog).await?;
+        let (address, broker) = start_broker(config, &store, &peers, &backlog, name.clone()).await?;
         selftest::run(&address).await?;
         tracing::info!(host = address.host, port = address.port, "broker passed its self-test");
 
@@ -98,12 +113,15 @@ impl Hub {
         let (to_link, acks) = mpsc::channel(QUEUED_ACKS);
         let writer = tokio::spawn(writer::run(store.clone(), arrivals, to_link, backlog, questions));
         let (hearing, mut heard) = watch::channel(false);
-        let stop_link = CancellationToken::new();
-        let configs = tokio::spawn(configs::run(address.clone(), store.clone(), stop_link.clone()));
+        let configs =
+            tokio::spawn(configs::run(address.clone(), store.clone(), leads.clone(), stop_link.clone()));
+        let among = name.map(|_| leads.clone());
+        let link = Link { broker: address, arrivals: to_writer, acks, hearing, among };
         let adopting = tokio::spawn(adopt::run(store.clone(), stop_link.clone()));
+        let kept = config.retention.clone();
+        let retention = tokio::spawn(retention::run(store.clone(), kept, leads, stop_link.clone()));
         let names = Arc::new(config.names(store.hub_epoch()));
         let outside = Outside::start(&config.webhooks, &names, &store, &stop_link)?;
-        let link = Link { broker: address, arrivals: to_writer, acks, hearing };
         let link = tokio::spawn(link.run(stop_link.clone()));
         match tokio::time::timeout(START_PATIENCE, heard.wait_for(|hearing| *hearing)).await {
             Ok(Ok(_)) => tracing::info!("ingest running"),
@@ -135,7 +153,10 @@ impl Hub {
             ask_writer,
             link,
             configs,
+            member,
+            expelled,
             adopting,
+            retention,
             outside,
             stop_link,
             entrance,
@@ -152,10 +173,12 @@ impl Hub {
         self.stop_link.cancel();
         finish("link", self.link).await;
         finish("configs", self.configs).await;
+        finish("member", self.member).await;
         for (part, task) in self.outside.tasks() {
             finish(part, task).await;
         }
         finish("adopting", self.adopting).await;
+        finish("retention", self.retention).await;
         finish("ingest", self.writer).await;
         if let Some(broker) = self.broker {
             let _ = tokio::time::timeout(STOP_PATIENCE, broker.stop()).await;
@@ -170,6 +193,7 @@ async fn start_broker(
     store: &Store,
     peers: &Peers,
     backlog: &Backlog,
+    hub: Option<String>,
 ) -> anyhow::Result<(BrokerAddress, Option<Broker>)> {
     if let Some((host, port)) = config.broker.external.as_deref().and_then(config::split_address) {
         let login = match (&config.broker.user, &config.broker.password_file) {
@@ -178,7 +202,7 @@ async fn start_broker(
         };
         let tls = config.broker.client_tls()?;
         tracing::info!(host, port, tls = tls.is_some(), "using an external broker");
-        return Ok((BrokerAddress { host: host.to_owned(), port, login, tls }, None));
+        return Ok((BrokerAddress { host: host.to_owned(), port, login, tls, hub }, None));
     }
     // Plain and on loopback: it is reached through the door alone.
     let broker = Broker::start(store.clone(), peers.clone(), backlog.clone()).await?;

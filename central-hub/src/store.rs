@@ -15,11 +15,13 @@ pub mod deliveries;
 mod engine;
 pub mod exchange;
 pub mod figures;
+pub mod hubs;
 pub mod incidents;
 pub mod operators;
 pub mod outside;
 pub mod places;
 pub mod records;
+pub mod retention;
 pub mod search;
 pub mod settings;
 mod sql;
@@ -68,6 +70,11 @@ pub enum StoreError {
     Connect(#[source] Fault),
     #[error("database: cannot bring its tables up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error(
+        "the database was made by a newer version (its step {found}; this version knows {known}): install that version or a \
+         later one. 数据库由更新的版本创建（步骤 {found}，本版本只到 {known}）：请安装该版本或更新的版本"
+    )]
+    Newer { found: i64, known: i64 },
     #[error("SQLite {found} is too old: {needed} or later is needed; build the hub with the bundled one")]
     OldSqlite { found: String, needed: String },
     #[error("PostgreSQL {found} is too old: {needed} or later is needed")]
@@ -99,6 +106,7 @@ pub struct Store(Arc<Opened>);
 #[derive(Debug)]
 struct Opened {
     data: PathBuf,
+    shared: PathBuf,
     pools: Pools,
     hub_epoch: Epoch,
     /// The latest change that this process knows to be committed.
@@ -122,8 +130,10 @@ impl Store {
         let pools = Pools::open(data, settings).await?;
         let latest = watch::Sender::new(0);
         let hub_epoch = first_rows(&pools, &latest, data).await?;
+        let shared = settings.shared_folder.clone().unwrap_or_else(|| data.to_owned());
         let rules = incidents::RuleBook::default();
-        let store = Self(Arc::new(Opened { data: data.to_owned(), pools, hub_epoch, latest, rules }));
+        let data = data.to_owned();
+        let store = Self(Arc::new(Opened { data, shared, pools, hub_epoch, latest, rules }));
         store.announce(store.latest_change().await?);
         Ok(store)
     }
@@ -131,6 +141,11 @@ impl Store {
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.0.data
+    }
+
+    /// The folder for what is too large or too secret for the database, of all hubs on it.
+    pub fn shared(&self) -> &Path {
+        &self.0.shared
     }
 
     /// Minted with the database: an agent that sees a new one sends again what it still holds.

@@ -124,7 +124,7 @@ impl World {
         };
         let tls = broker.client_tls().unwrap();
         let (host, port) = (self.address.ip().to_string(), self.address.port());
-        let broker = BrokerAddress { host, port, login: None, tls };
+        let broker = BrokerAddress { host, port, login: None, tls, hub: None };
         if let Err(error) = selftest::run(&broker).await {
             panic!("{error}: {}", self.log());
         }
@@ -139,7 +139,7 @@ impl World {
             Backlog::default(),
             mpsc::channel(1).1,
         ));
-        tokio::spawn(Link { broker, arrivals: to_writer, acks, hearing }.run(stop.clone()));
+        tokio::spawn(Link { broker, arrivals: to_writer, acks, hearing, among: None }.run(stop.clone()));
         bounded(heard.wait_for(|h| *h)).await.unwrap();
         stop
     }

@@ -13,6 +13,7 @@ pub mod csv;
 pub mod delivery;
 pub mod figures;
 pub mod procedure;
+pub mod retention;
 pub mod words;
 pub mod workflow;
 

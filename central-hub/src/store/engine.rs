@@ -1,6 +1,7 @@
 //! The two engines behind the store (ADR 7): what they have in common is [`Engine`], what differs is in
 //! their own files. Nothing outside this folder names either of them.
 
+mod backup;
 mod postgres;
 mod schema;
 mod sqlite;

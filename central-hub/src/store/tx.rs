@@ -107,6 +107,11 @@ impl Tx {
 pub struct Read<'a>(pub(super) &'a Pools);
 
 impl Read<'_> {
+    /// Whether other hubs may run on this database.
+    pub(super) fn can_share(&self) -> bool {
+        matches!(self.0, Pools::Postgres(_))
+    }
+
     pub async fn all<R: Row>(&self, statement: Sql<'_>) -> Result<Vec<R>, StoreError> {
         Ok(self.0.all(statement).await?)
     }

@@ -19,7 +19,7 @@ pub(super) async fn show(State(app): State<App>, path: StillPath) -> Result<Resp
     if app.store.still_digest(&id).await?.is_none() {
         return Err(missing());
     }
-    let bytes = tokio::fs::read(still::path(app.store.data(), &id)).await.map_err(|error| {
+    let bytes = tokio::fs::read(still::path(app.store.shared(), &id)).await.map_err(|error| {
         tracing::error!(agent = %id.agent, %error, "still not read");
         missing()
     })?;
