@@ -51,6 +51,8 @@ package: setup
 	@python3 setup/package/build.py
 
 package-test: package
+	@setup/setup.sh --package $(FROM_FLAG)
+	@cargo build --workspace --bin camera-sim
 	@python3 setup/package/test.py
 
 clean:

@@ -12,13 +12,15 @@ mod webhook;
 mod words;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use settings::owner;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_FILE};
 use crate::ports::Ports;
 use crate::run;
 use crate::store::Store;
@@ -37,7 +39,7 @@ struct Line {
 
 #[derive(Args)]
 struct Shared {
-    /// The settings file; without it the defaults hold
+    /// The settings file; by default the package's, and without one the defaults hold
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -77,6 +79,13 @@ pub fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let coloured = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(coloured).with_writer(std::io::stderr).init();
+    let config = match settled(line.shared.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("central-hub: {}", sentence(&error));
+            return ExitCode::FAILURE;
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -84,7 +93,7 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let done = runtime.block_on(dispatch(line));
+    let done = runtime.block_on(dispatch(line.command, config));
     // A blocking call that hangs must not keep the program alive.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     match done {
@@ -105,14 +114,22 @@ fn sentence(error: &anyhow::Error) -> String {
     })
 }
 
-async fn dispatch(line: Line) -> anyhow::Result<()> {
-    let config = Config::load(line.shared.config.as_deref())?;
-    if let Command::Serve = line.command {
+/// The settings; from here on root's commands work as the owner of the data folder.
+fn settled(file: Option<&Path>) -> anyhow::Result<Config> {
+    let packaged = Some(Path::new(DEFAULT_FILE)).filter(|f| f.exists());
+    let config = Config::load(file.or(packaged))?;
+    let data = &config.hub.data;
+    owner::become_owner(data).with_context(|| format!("cannot work as the owner of {}", data.display()))?;
+    Ok(config)
+}
+
+async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
+    if let Command::Serve = command {
         return run::serve(config).await;
     }
     let store = Store::open(&config.hub.data, &config.store).await?;
     store.chain_audit_by(config.audit.hash);
-    let done = match line.command {
+    let done = match command {
         Command::Serve => Ok(()),
         Command::Token(command) => token::execute(&store, &config, command).await,
         Command::Agent(command) => agent::execute(&store, command).await,

@@ -14,6 +14,9 @@ use crate::store::exchange::Names;
 use crate::webhooks::{self, Webhook, WebhookError};
 use crate::{audit, people, store};
 
+/// Where the package puts the settings.
+pub const DEFAULT_FILE: &str = "/etc/signalbox-hub/central-hub.toml";
+
 /// Everything that `central-hub.toml` may say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -13,7 +13,7 @@ use hub_core::rights::{Grant, Grants, Role};
 use protocol::SiteId;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
-use settings::Secret;
+use settings::{Secret, owner};
 
 use super::wall_address;
 use super::words::Language;
@@ -184,7 +184,7 @@ async fn set_password(
     file: &std::path::Path,
     language: Language,
 ) -> anyhow::Result<()> {
-    let secret = Secret::read(file)?;
+    let secret = owner::as_caller(|| Secret::read(file))?;
     if let Err(why) = password::check(secret.expose(), account) {
         bail!("{}: {}", file.display(), language.say(why.zh().to_owned(), why.to_string()));
     }

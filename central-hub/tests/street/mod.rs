@@ -287,8 +287,10 @@ async fn answer(client: &AsyncClient, packet: &Packet) {
     let Packet::Publish(publish) = packet else { return };
     let topic = String::from_utf8_lossy(&publish.topic);
     let Some(own) = topic.strip_suffix("/command") else { return };
-    let command: Command = serde_json::from_slice(&publish.payload).unwrap();
-    assert_eq!(command.order, Order::Present);
+    let Ok(command) = serde_json::from_slice::<Command>(&publish.payload) else { return };
+    if command.order != Order::Present {
+        return;
+    }
     let reply = Reply { v: 1, id: command.id, outcome: Outcome::Done, reason: None };
     let payload = serde_json::to_vec(&reply).unwrap();
     let _ = client.try_publish(format!("{own}/reply"), QoS::AtLeastOnce, false, payload);
