@@ -19,6 +19,7 @@ mod session;
 mod stills;
 mod users;
 pub mod wall;
+mod work;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::config::Config;
 use crate::store::Store;
 use crate::store::sessions::Limits;
+use crate::work::Work;
 use looking::{Look, Recent};
 use routes::Routes;
 use scope::Anybody;
@@ -65,6 +67,8 @@ pub struct App {
     pub tls: bool,
     /// How long people stay logged in.
     pub limits: Limits,
+    /// Rules and folders for working on incidents.
+    pub work: Arc<Work>,
     /// What needs a reason.
     reason_for: Arc<[Look]>,
     recent: Arc<Recent>,
@@ -74,13 +78,14 @@ pub struct App {
 }
 
 impl App {
-    pub fn new(store: Store, config: &Config, stop: CancellationToken) -> Self {
+    pub fn new(store: Store, config: &Config, work: Arc<Work>, stop: CancellationToken) -> Self {
         Self {
             store,
             site_names: Arc::new(config.hub.site_names.clone()),
             stop,
             tls: config.wall_tls(),
             limits: config.people.limits(),
+            work,
             reason_for: config.audit.reason_for.clone().into(),
             recent: Arc::default(),
             password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
@@ -124,6 +129,7 @@ pub fn routes() -> Routes {
         .delete("/sites/{site}/places/{agent}/{camera}", places::remove)
         .get("/agents", agents::list)
         .get("/feed", feed::follow)
+        .and(work::routes())
 }
 
 /// The API and the wall. `wall` is the folder of the built front end, where there is one.
