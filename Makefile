@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench package package-test clean
+.PHONY: help setup build demo test check bench bench-hub package package-test clean
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 FROM_FLAG = $(if $(FROM),--from "$(FROM)")
@@ -18,6 +18,7 @@ help: ## this list
 	@echo '  test    set up, then every test; ends with how many ran   全部测试'
 	@echo '  check   format, lints, types   静态检查'
 	@echo '  bench   measurements into target/bench   性能测量'
+	@echo '  bench-hub  fifty sites on one hub, and queries on 10 million alerts (ALERTS=N), optimised   中心性能测量'
 	@echo '  package Debian packages into target/package   制作软件包'
 	@echo '  package-test  install, update, remove and purge them in a clean Debian (root)   测试软件包'
 	@echo '  clean   remove what was built (prepared models stay)   清理'
@@ -43,10 +44,15 @@ check: setup
 bench: setup build
 	@python3 tests/measure/bench.py
 
+bench-hub: setup
+	cargo test --release -p central-hub --test load --test scale --test scale_postgres -- --ignored --nocapture
+
 package: setup
 	@python3 setup/package/build.py
 
 package-test: package
+	@setup/setup.sh --package $(FROM_FLAG)
+	@cargo build --workspace --bin camera-sim
 	@python3 setup/package/test.py
 
 clean:

@@ -1,10 +1,10 @@
 #!/bin/bash
 # Brings a bare Debian 12 machine to where Signalbox builds, runs and is tested.
 #
-#   setup/setup.sh [--test] [--from FOLDER]
+#   setup/setup.sh [--test] [--package] [--from FOLDER]
 #
 # Installs only what is missing, says what it does, and does nothing when all is there.
-# --test adds what only the tests need; --from takes the models from a folder (no network).
+# --test adds what only the tests need, --package what the packages and their test need; --from takes the models from a folder (no network).
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -18,7 +18,8 @@ started=$SECONDS
 
 while [ $# -gt 0 ]; do
   case $1 in
-    --test) purposes="build run test" ;;
+    --test) purposes="$purposes test" ;;
+    --package) purposes="$purposes package" ;;
     --from) [ $# -ge 2 ] || { echo "setup: --from needs a folder" >&2; exit 2; }; models_from=(--from "$2"); shift ;;
     *) echo "setup: unknown argument $1" >&2; exit 2 ;;
   esac

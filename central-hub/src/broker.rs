@@ -113,7 +113,8 @@ impl Broker {
     /// How the hub itself connects.
     pub fn for_hub(&self) -> BrokerAddress {
         let login = Some((HUB_USER.to_owned(), self.password.clone()));
-        BrokerAddress { host: self.address.ip().to_string(), port: self.address.port(), login, tls: None }
+        let (host, port) = (self.address.ip().to_string(), self.address.port());
+        BrokerAddress { host, port, login, tls: None, hub: None }
     }
 
     pub fn counts(&self) -> RightsCounts {

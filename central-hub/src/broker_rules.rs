@@ -15,6 +15,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use protocol::enrol::Identity;
+use settings::owner;
 
 use crate::ca::{Ca, CaError};
 use crate::store::{Store, StoreError};
@@ -49,8 +50,10 @@ pub async fn write_mosquitto(
     listen: SocketAddr,
     names: &BTreeSet<String>,
 ) -> Result<usize, RulesError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail("make", folder))?;
-    let folder = folder.canonicalize().map_err(fail("find", folder))?;
+    let folder = owner::as_caller(|| {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail("make", folder))?;
+        folder.canonicalize().map_err(fail("find", folder))
+    })?;
     let shown = folder.to_str().filter(|f| !f.contains(char::is_control) && f.trim() == *f);
     let shown = shown.ok_or_else(|| RulesError::Folder(folder.clone()))?;
     let ca = Ca::open(store).await?;
@@ -69,9 +72,7 @@ pub async fn write_mosquitto(
         ("acl", mosquitto::acl(boxes.iter().map(|b| &b.0))),
         ("mosquitto.conf", mosquitto::conf(shown, listen)),
     ];
-    for (name, text) in files {
-        put(&folder, name, &text)?;
-    }
+    owner::as_caller(|| files.iter().try_for_each(|(name, text)| put(&folder, name, text)))?;
     Ok(boxes.len())
 }
 

@@ -44,7 +44,8 @@ pub enum CaError {
         source: std::io::Error,
     },
     #[error(
-        "the key of the hub's authority, {}, is missing: bring it back from a backup of the data folder; \
+        "the key of the hub's authority, {}, is missing: bring it back from a backup of the data folder (with several hubs, [store] shared_folder is \
+         the folder that all of them mount); \
          without it every box must be enrolled anew (`central-hub ca rotate`, then new tokens)",
         path.display()
     )]
@@ -166,7 +167,7 @@ impl Ca {
     }
 
     fn folder(&self) -> PathBuf {
-        self.store.data().join("ca")
+        self.store.shared().join("ca")
     }
 }
 

@@ -1,30 +1,29 @@
 //! The command line. Every command but `serve` works beside a running hub as well as without one.
 
 mod agent;
+mod audit;
 mod authority;
 mod configure;
 mod place;
 mod rules;
 mod token;
+mod user;
+mod webhook;
 mod words;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use settings::Secret;
+use settings::owner;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::Config;
-use crate::credential;
+use crate::config::{Config, DEFAULT_FILE};
 use crate::ports::Ports;
 use crate::run;
-use crate::store::{FIRST_USER, Store};
-
-/// Shortest password that is taken.
-const PASSWORD_CHARS: usize = 10;
+use crate::store::Store;
 
 /// What is logged unless `RUST_LOG` says otherwise; the broker tells of every client at its `info`.
 const LOGGED: &str = "info,rmqtt=warn,rmqtt_net=warn";
@@ -40,7 +39,7 @@ struct Line {
 
 #[derive(Args)]
 struct Shared {
-    /// The settings file; without it the defaults hold
+    /// The settings file; by default the package's, and without one the defaults hold
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -63,26 +62,15 @@ enum Command {
     Ca(authority::Command),
     /// Write the rules for a broker of your own from the list of certificates
     BrokerConfig(rules::Command),
-    /// Operators
+    /// Receivers that are told of incidents
     #[command(subcommand)]
-    User(User),
-}
-
-#[derive(Subcommand)]
-enum User {
-    /// Print a link that logs in once, within 15 minutes
-    LoginLink {
-        #[arg(long, default_value = FIRST_USER)]
-        user: String,
-    },
-    /// Set a password; ends the user's sessions
-    SetPassword {
-        #[arg(long, default_value = FIRST_USER)]
-        user: String,
-        /// A file of mode 600 whose first line is the password
-        #[arg(long, value_name = "FILE")]
-        password_file: PathBuf,
-    },
+    Webhook(webhook::Command),
+    /// People: who may come in, and what as
+    #[command(subcommand)]
+    User(user::Command),
+    /// The audit: what was done, looked at and refused
+    #[command(subcommand)]
+    Audit(audit::Command),
 }
 
 /// Reads the command line, does what it says, tells on standard error what went wrong.
@@ -91,6 +79,13 @@ pub fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let coloured = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(coloured).with_writer(std::io::stderr).init();
+    let config = match settled(line.shared.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("central-hub: {}", sentence(&error));
+            return ExitCode::FAILURE;
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -98,7 +93,7 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let done = runtime.block_on(dispatch(line));
+    let done = runtime.block_on(dispatch(line.command, config));
     // A blocking call that hangs must not keep the program alive.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     match done {
@@ -119,50 +114,34 @@ fn sentence(error: &anyhow::Error) -> String {
     })
 }
 
-async fn dispatch(line: Line) -> anyhow::Result<()> {
-    let config = Config::load(line.shared.config.as_deref())?;
-    if let Command::Serve = line.command {
+/// The settings; from here on root's commands work as the owner of the data folder.
+fn settled(file: Option<&Path>) -> anyhow::Result<Config> {
+    let packaged = Some(Path::new(DEFAULT_FILE)).filter(|f| f.exists());
+    let config = Config::load(file.or(packaged))?;
+    let data = &config.hub.data;
+    owner::become_owner(data).with_context(|| format!("cannot work as the owner of {}", data.display()))?;
+    Ok(config)
+}
+
+async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
+    if let Command::Serve = command {
         return run::serve(config).await;
     }
     let store = Store::open(&config.hub.data, &config.store).await?;
-    let done = match line.command {
+    store.chain_audit_by(config.audit.hash);
+    let done = match command {
         Command::Serve => Ok(()),
         Command::Token(command) => token::execute(&store, &config, command).await,
         Command::Agent(command) => agent::execute(&store, command).await,
         Command::Place(command) => place::execute(&store, command).await,
         Command::Ca(command) => authority::execute(&store, command).await,
         Command::BrokerConfig(command) => rules::execute(&store, &config, command).await,
-        Command::User(command) => user(&store, &config, command).await,
+        Command::Webhook(command) => webhook::execute(&store, &config, command).await,
+        Command::User(command) => user::execute(&store, &config, command).await,
+        Command::Audit(command) => audit::execute(&store, &config, command).await,
     };
     store.close().await;
     done
-}
-
-async fn user(store: &Store, config: &Config, command: User) -> anyhow::Result<()> {
-    match command {
-        User::LoginLink { user } => {
-            let token = credential::random_token()?;
-            if !store.put_login_link(&user, &token).await? {
-                bail!("there is no user {user}");
-            }
-            println!("{}/login#{token}", wall_address(config));
-        }
-        User::SetPassword { user, password_file } => {
-            let password = Secret::read(&password_file)?;
-            if password.expose().chars().count() < PASSWORD_CHARS {
-                bail!(
-                    "the password in {} is too short: at least {PASSWORD_CHARS} characters",
-                    password_file.display()
-                );
-            }
-            let hash = credential::password_hash(password.expose())?;
-            if !store.set_password(&user, &hash).await? {
-                bail!("there is no user {user}");
-            }
-            println!("password of {user} set");
-        }
-    }
-    Ok(())
 }
 
 /// Where a browser on this machine finds the wall: the running hub's real port, else the settings'.

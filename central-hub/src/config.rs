@@ -4,11 +4,18 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use protocol::SiteId;
+use protocol::{Epoch, SiteId};
 use serde::Deserialize;
 
+use crate::exchange;
 use crate::incidents::settings::{Incidents, IncidentsError};
-use crate::store;
+use crate::retention::{Retention, RetentionError};
+use crate::store::exchange::Names;
+use crate::webhooks::{self, Webhook, WebhookError};
+use crate::{audit, people, store};
+
+/// Where the package puts the settings.
+pub const DEFAULT_FILE: &str = "/etc/signalbox-hub/central-hub.toml";
 
 /// Everything that `central-hub.toml` may say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -17,10 +24,15 @@ pub struct Config {
     pub hub: Hub,
     pub http: Http,
     pub agents: Agents,
+    pub audit: audit::Settings,
     pub broker: Broker,
+    pub people: people::Settings,
     pub store: store::Settings,
     pub wall: Wall,
     pub incidents: Incidents,
+    pub retention: Retention,
+    pub exchange: exchange::Settings,
+    pub webhooks: Vec<Webhook>,
 }
 
 /// `[hub]`
@@ -140,7 +152,15 @@ pub enum ConfigError {
     #[error(transparent)]
     Store(#[from] store::settings::SettingsError),
     #[error(transparent)]
+    Retention(#[from] RetentionError),
+    #[error(transparent)]
     Incidents(#[from] IncidentsError),
+    #[error(transparent)]
+    Exchange(#[from] exchange::SettingsError),
+    #[error(transparent)]
+    Webhooks(#[from] WebhookError),
+    #[error(transparent)]
+    People(#[from] people::SettingsError),
     #[error("[http] certificate_file and key_file belong together")]
     WallCertificate,
     #[error("[agents] certificate_days = {0} is out of range: 1 to 825")]
@@ -168,7 +188,11 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         self.store.check()?;
+        self.retention.check()?;
         self.incidents.check()?;
+        self.exchange.check()?;
+        webhooks::check(&self.webhooks)?;
+        self.people.check()?;
         if let Some(address) = self.broker.external.as_ref().filter(|a| split_address(a).is_none()) {
             return Err(ConfigError::External(address.clone()));
         }
@@ -191,6 +215,11 @@ impl Config {
             return Err(ConfigError::BrokerLogin);
         }
         Ok(())
+    }
+
+    /// What everything is called where other systems read.
+    pub fn names(&self, hub_epoch: &Epoch) -> Names {
+        self.exchange.names(self.hub.site_names.clone(), BTreeMap::new(), hub_epoch.as_str())
     }
 
     /// Whether browsers come by HTTPS.

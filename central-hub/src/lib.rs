@@ -4,6 +4,7 @@
 //! clock live in hub-core.
 
 pub mod agent_api;
+pub mod audit;
 pub mod broker;
 pub mod broker_rules;
 pub mod ca;
@@ -13,15 +14,22 @@ pub mod config;
 pub mod configs;
 pub mod credential;
 pub mod door;
+pub mod exchange;
+pub mod hubs;
 pub mod incidents;
 pub mod ingest;
+pub mod minutes;
+pub mod people;
 pub mod places;
 pub mod ports;
 pub mod refusals;
+pub mod retention;
 pub mod run;
+pub mod seal;
 pub mod service;
 pub mod still;
 pub mod store;
+pub mod totp;
 pub mod uuid;
 pub mod web;
 pub mod webhooks;

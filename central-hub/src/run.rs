@@ -4,6 +4,7 @@ mod doors;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -13,18 +14,23 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Publisher;
 use crate::broker::{Broker, selftest};
 use crate::config::{self, Config};
 use crate::configs;
 use crate::door::peers::Peers;
+use crate::hubs::Member;
 use crate::incidents::adopt;
 use crate::ingest::backlog::Backlog;
 use crate::ingest::link::{BrokerAddress, Link};
 use crate::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
+use crate::minutes;
 use crate::ports::Ports;
+use crate::retention;
 use crate::service::{self, Question};
 use crate::store::Store;
 use crate::web::{self, App};
+use crate::webhooks::run::Outside;
 use doors::Entrance;
 
 /// How long a part may take to stop; then it is left behind.
@@ -48,12 +54,17 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         hub = Hub::start(&config) => hub?,
         () = &mut asked_to_stop => return Ok(()),
     };
+    let expelled = hub.expelled.clone();
     tokio::select! {
         () = asked_to_stop => {}
+        () = expelled.cancelled() => {}
         () = service::signs_of_life(hub.ask_writer.clone()) => {}
     }
     service::stopping();
     hub.stop().await;
+    if expelled.is_cancelled() {
+        bail!("this hub was taken off the list of hubs on its database; the log says why");
+    }
     Ok(())
 }
 
@@ -67,7 +78,13 @@ struct Hub {
     ask_writer: mpsc::Sender<Question>,
     link: JoinHandle<()>,
     configs: JoinHandle<()>,
+    minutes: JoinHandle<()>,
+    member: JoinHandle<()>,
+    /// This hub may not go on.
+    expelled: CancellationToken,
     adopting: JoinHandle<()>,
+    retention: JoinHandle<()>,
+    outside: Outside,
     stop_link: CancellationToken,
     entrance: Entrance,
     /// Ends the feeds.
@@ -78,15 +95,20 @@ impl Hub {
     async fn start(config: &Config) -> anyhow::Result<Self> {
         let data = &config.hub.data;
         let store = Store::open(data, &config.store).await?;
+        store.chain_audit_by(config.audit.hash);
         store.rule_book().set(config.incidents.clone());
         let only = lock(data)?;
         Ports::remove(data);
-        store.forget_presence().await?;
+        let member = Member::join(&store, config).await?;
+        let (name, leads, expelled) = (member.name(), member.leads(), member.expelled.clone());
+        let stop_link = CancellationToken::new();
+        // From now on the others must hear that it lives, however long the start takes.
+        let member = tokio::spawn(member.run(stop_link.clone()));
         tracing::info!(data = %data.display(), hub_epoch = %store.hub_epoch(), "database open");
 
         let mut entrance = Entrance::prepare(config, &store).await?;
         let (peers, backlog) = (Peers::default(), Backlog::default());
-        let (address, broker) = start_broker(config, &store, &peers, &backlog).await?;
+        let (address, broker) = start_broker(config, &store, &peers, &backlog, name.clone()).await?;
         selftest::run(&address).await?;
         tracing::info!(host = address.host, port = address.port, "broker passed its self-test");
 
@@ -95,10 +117,18 @@ impl Hub {
         let (to_link, acks) = mpsc::channel(QUEUED_ACKS);
         let writer = tokio::spawn(writer::run(store.clone(), arrivals, to_link, backlog, questions));
         let (hearing, mut heard) = watch::channel(false);
-        let stop_link = CancellationToken::new();
-        let configs = tokio::spawn(configs::run(address.clone(), store.clone(), stop_link.clone()));
+        let configs =
+            tokio::spawn(configs::run(address.clone(), store.clone(), leads.clone(), stop_link.clone()));
+        let among = name.map(|_| leads.clone());
+        let link = Link { broker: address, arrivals: to_writer, acks, hearing, among };
+        let publisher = Publisher::open(&config.audit)?;
+        let limits = config.people.limits();
+        let minutes = tokio::spawn(minutes::run(store.clone(), limits, publisher, stop_link.clone()));
         let adopting = tokio::spawn(adopt::run(store.clone(), stop_link.clone()));
-        let link = Link { broker: address, arrivals: to_writer, acks, hearing };
+        let kept = config.retention.clone();
+        let retention = tokio::spawn(retention::run(store.clone(), kept, leads, stop_link.clone()));
+        let names = Arc::new(config.names(store.hub_epoch()));
+        let outside = Outside::start(&config.webhooks, &names, &store, &stop_link)?;
         let link = tokio::spawn(link.run(stop_link.clone()));
         match tokio::time::timeout(START_PATIENCE, heard.wait_for(|hearing| *hearing)).await {
             Ok(Ok(_)) => tracing::info!("ingest running"),
@@ -115,8 +145,7 @@ impl Hub {
         };
         let agents = entrance.open_agents(config, &store, told)?.port();
         let stop_http = CancellationToken::new();
-        let app =
-            App::new(store.clone(), config.hub.site_names.clone(), stop_http.clone(), config.wall_tls());
+        let app = App::new(store.clone(), config, stop_http.clone());
         let http = entrance.open_wall(config, web::router(app, wall_folder(config)?))?.port();
         let ports = Ports { http, agents, mqtt };
         ports.write(data).with_context(|| format!("cannot write {}", Ports::path(data).display()))?;
@@ -130,7 +159,12 @@ impl Hub {
             ask_writer,
             link,
             configs,
+            minutes,
+            member,
+            expelled,
             adopting,
+            retention,
+            outside,
             stop_link,
             entrance,
             stop_http,
@@ -146,7 +180,13 @@ impl Hub {
         self.stop_link.cancel();
         finish("link", self.link).await;
         finish("configs", self.configs).await;
+        finish("member", self.member).await;
+        for (part, task) in self.outside.tasks() {
+            finish(part, task).await;
+        }
+        finish("minutes", self.minutes).await;
         finish("adopting", self.adopting).await;
+        finish("retention", self.retention).await;
         finish("ingest", self.writer).await;
         if let Some(broker) = self.broker {
             let _ = tokio::time::timeout(STOP_PATIENCE, broker.stop()).await;
@@ -161,6 +201,7 @@ async fn start_broker(
     store: &Store,
     peers: &Peers,
     backlog: &Backlog,
+    hub: Option<String>,
 ) -> anyhow::Result<(BrokerAddress, Option<Broker>)> {
     if let Some((host, port)) = config.broker.external.as_deref().and_then(config::split_address) {
         let login = match (&config.broker.user, &config.broker.password_file) {
@@ -169,7 +210,7 @@ async fn start_broker(
         };
         let tls = config.broker.client_tls()?;
         tracing::info!(host, port, tls = tls.is_some(), "using an external broker");
-        return Ok((BrokerAddress { host: host.to_owned(), port, login, tls }, None));
+        return Ok((BrokerAddress { host: host.to_owned(), port, login, tls, hub }, None));
     }
     // Plain and on loopback: it is reached through the door alone.
     let broker = Broker::start(store.clone(), peers.clone(), backlog.clone()).await?;

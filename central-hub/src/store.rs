@@ -11,11 +11,20 @@ pub mod authorities;
 pub mod certificates;
 pub mod changes;
 pub mod configs;
+pub mod deliveries;
 mod engine;
+pub mod exchange;
+pub mod figures;
+pub mod hubs;
 pub mod incidents;
-pub mod operators;
+pub mod logins;
+pub mod outside;
+pub mod people;
 pub mod places;
 pub mod records;
+pub mod retention;
+pub mod search;
+pub mod sessions;
 pub mod settings;
 mod sql;
 pub mod stills;
@@ -25,9 +34,10 @@ mod tx;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ::settings::SecretError;
+use hub_core::audit::Algorithm;
 use protocol::Epoch;
 use tokio::sync::watch;
 
@@ -36,7 +46,7 @@ use crate::clock::now_ms;
 use crate::credential;
 use engine::Pools;
 pub use engine::Row;
-pub use sql::{Bind, Sql, sql, sql_for};
+pub use sql::{Bind, Sql, of_sites, sql, sql_for};
 pub use tx::{Read, Tx};
 
 /// What a database says when it does not do what it was asked.
@@ -63,6 +73,11 @@ pub enum StoreError {
     Connect(#[source] Fault),
     #[error("database: cannot bring its tables up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error(
+        "the database was made by a newer version (its step {found}; this version knows {known}): install that version or a \
+         later one. 数据库由更新的版本创建（步骤 {found}，本版本只到 {known}）：请安装该版本或更新的版本"
+    )]
+    Newer { found: i64, known: i64 },
     #[error("SQLite {found} is too old: {needed} or later is needed; build the hub with the bundled one")]
     OldSqlite { found: String, needed: String },
     #[error("PostgreSQL {found} is too old: {needed} or later is needed")]
@@ -94,10 +109,13 @@ pub struct Store(Arc<Opened>);
 #[derive(Debug)]
 struct Opened {
     data: PathBuf,
+    shared: PathBuf,
     pools: Pools,
     hub_epoch: Epoch,
     /// The latest change that this process knows to be committed.
     latest: watch::Sender<i64>,
+    /// What chains the days of the audit that are opened from now on.
+    audit_hash: OnceLock<Algorithm>,
     rules: incidents::RuleBook,
 }
 
@@ -117,15 +135,23 @@ impl Store {
         let pools = Pools::open(data, settings).await?;
         let latest = watch::Sender::new(0);
         let hub_epoch = first_rows(&pools, &latest, data).await?;
-        let rules = incidents::RuleBook::default();
-        let store = Self(Arc::new(Opened { data: data.to_owned(), pools, hub_epoch, latest, rules }));
+        let shared = settings.shared_folder.clone().unwrap_or_else(|| data.to_owned());
+        let (rules, audit_hash) = (incidents::RuleBook::default(), OnceLock::new());
+        let data = data.to_owned();
+        let store = Self(Arc::new(Opened { data, shared, pools, hub_epoch, latest, rules, audit_hash }));
         store.announce(store.latest_change().await?);
+        store.adopt_audit().await?;
         Ok(store)
     }
 
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.0.data
+    }
+
+    /// The folder for what is too large or too secret for the database, of all hubs on it.
+    pub fn shared(&self) -> &Path {
+        &self.0.shared
     }
 
     /// Minted with the database: an agent that sees a new one sends again what it still holds.
@@ -140,7 +166,21 @@ impl Store {
 
     /// Begins to write.
     pub async fn write(&self) -> Result<Tx, StoreError> {
-        Tx::begin(&self.0.pools, &self.0.latest).await
+        Tx::begin(&self.0.pools, &self.0.latest, self.audit_hash()).await
+    }
+
+    /// Which hash chains the audit's days, as the settings say; once.
+    pub fn chain_audit_by(&self, algorithm: Algorithm) {
+        let _ = self.0.audit_hash.set(algorithm);
+    }
+
+    fn audit_hash(&self) -> Algorithm {
+        self.0.audit_hash.get().copied().unwrap_or_default()
+    }
+
+    /// Whether this machine's file holds it all.
+    pub(crate) fn is_sqlite(&self) -> bool {
+        self.0.pools.is_sqlite()
     }
 
     /// Reads what is committed.
@@ -192,7 +232,7 @@ async fn first_rows(pools: &Pools, latest: &watch::Sender<i64>, data: &Path) -> 
     let epoch = match Read(pools).optional::<(String,)>(read()).await? {
         Some((epoch,)) => epoch,
         None => {
-            let mut tx = Tx::begin(pools, latest).await?;
+            let mut tx = Tx::begin(pools, latest, Algorithm::default()).await?;
             // Another hub may be doing the same on the same database.
             tx.lock("hub").await?;
             match tx.optional::<(String,)>(read()).await? {
@@ -212,6 +252,7 @@ async fn make_first_rows(mut tx: Tx, data: &Path) -> Result<String, StoreError> 
     write_first_password(data, &password)?;
     let user = "INSERT INTO users (account, password_hash, created_at) VALUES ($1, $2, $3)";
     tx.execute(sql(user).bind(FIRST_USER).bind(hash).bind(now_ms())).await?;
+    people::grant_first(&mut tx).await?;
     tx.execute(sql("INSERT INTO meta (name, value) VALUES ('hub_epoch', $1)").bind(&epoch)).await?;
     tx.commit().await?;
     tracing::info!(user = FIRST_USER, "first password made, see initial-password.txt in the data folder");

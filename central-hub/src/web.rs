@@ -1,16 +1,23 @@
 //! The hub over HTTP for operators: their API, the feed, the wall's files.
 //!
-//! Every answer carries the same protecting headers; everything but health and login needs an
-//! operator's session. Agents have a door of their own: `agent_api`.
+//! Every answer carries the same protecting headers; every handler begins with
+//! a permit (`scope`). Agents have a door of their own: `agent_api`.
 
+mod account;
 mod agents;
 mod alerts;
+mod audit;
 mod error;
 mod feed;
 mod incidents;
+mod login;
+pub mod looking;
 mod places;
+pub mod routes;
+pub mod scope;
 mod session;
 mod stills;
+mod users;
 pub mod wall;
 
 use std::collections::BTreeMap;
@@ -19,15 +26,19 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post, put};
+use axum::middleware::from_fn;
 use axum::{Json, Router};
 use protocol::SiteId;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::config::Config;
 use crate::store::Store;
+use crate::store::sessions::Limits;
+use looking::{Look, Recent};
+use routes::Routes;
+use scope::Anybody;
 
 pub use error::Refusal;
 pub(crate) use error::{no_such_path, wrong_method};
@@ -52,23 +63,26 @@ pub struct App {
     pub stop: CancellationToken,
     /// Browsers come by TLS: the session's cookie shall go no other way.
     pub tls: bool,
+    /// How long people stay logged in.
+    pub limits: Limits,
+    /// What needs a reason.
+    reason_for: Arc<[Look]>,
+    recent: Arc<Recent>,
     password_checks: Arc<Semaphore>,
     password_queue: Arc<Semaphore>,
     feeds: Arc<Semaphore>,
 }
 
 impl App {
-    pub fn new(
-        store: Store,
-        site_names: BTreeMap<SiteId, String>,
-        stop: CancellationToken,
-        tls: bool,
-    ) -> Self {
+    pub fn new(store: Store, config: &Config, stop: CancellationToken) -> Self {
         Self {
             store,
-            site_names: Arc::new(site_names),
+            site_names: Arc::new(config.hub.site_names.clone()),
             stop,
-            tls,
+            tls: config.wall_tls(),
+            limits: config.people.limits(),
+            reason_for: config.audit.reason_for.clone().into(),
+            recent: Arc::default(),
             password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
             password_queue: Arc::new(Semaphore::new(PASSWORD_QUEUE)),
             feeds: Arc::new(Semaphore::new(FEEDS)),
@@ -76,28 +90,52 @@ impl App {
     }
 }
 
-/// All routes. `wall` is the folder of the built front end, where there is one.
+/// Every route of the API. Each handler's first argument says who may come (`scope`).
+pub fn routes() -> Routes {
+    Routes::new()
+        .get("/health", health)
+        .post("/session", login::open)
+        .get("/session", session::show)
+        .delete("/session", session::close)
+        .put("/session/reason", session::give_reason)
+        .get("/sessions", session::list)
+        .delete("/sessions/{session}", session::end)
+        .put("/account/password", account::set_password)
+        .post("/account/second-factor", account::begin_second_factor)
+        .put("/account/second-factor", account::prove_second_factor)
+        .get("/users", users::list)
+        .post("/users", users::add)
+        .get("/users/{user}", users::show)
+        .patch("/users/{user}", users::change)
+        .put("/users/{user}/grants", users::set_grants)
+        .post("/users/{user}/login-link", users::make_link)
+        .delete("/users/{user}/sessions", users::end_sessions)
+        .get("/audit", audit::list)
+        .get("/alerts", alerts::list)
+        .get("/alerts/{agent}/{epoch}/{seq}", alerts::detail)
+        .get("/alerts/{agent}/{epoch}/{seq}/still", stills::show)
+        .get("/incidents", incidents::list)
+        .get("/incidents/{site}/{incident}", incidents::detail)
+        .get("/incidents/{site}/{incident}/alerts", incidents::alerts)
+        .post("/incidents/{site}/{incident}/split", incidents::split)
+        .post("/incidents/{site}/{incident}/merge", incidents::merge)
+        .get("/sites/{site}/places", places::list)
+        .put("/sites/{site}/places/{agent}/{camera}", places::put)
+        .delete("/sites/{site}/places/{agent}/{camera}", places::remove)
+        .get("/agents", agents::list)
+        .get("/feed", feed::follow)
+}
+
+/// The API and the wall. `wall` is the folder of the built front end, where there is one.
 pub fn router(app: App, wall: Option<PathBuf>) -> Router {
-    let operators = Router::new()
-        .route("/session", get(session::show).delete(session::close))
-        .route("/alerts", get(alerts::list))
-        .route("/alerts/{agent}/{epoch}/{seq}", get(alerts::detail))
-        .route("/alerts/{agent}/{epoch}/{seq}/still", get(stills::show))
-        .route("/incidents", get(incidents::list))
-        .route("/incidents/{site}/{incident}", get(incidents::detail))
-        .route("/incidents/{site}/{incident}/alerts", get(incidents::alerts))
-        .route("/incidents/{site}/{incident}/split", post(incidents::split))
-        .route("/incidents/{site}/{incident}/merge", post(incidents::merge))
-        .route("/sites/{site}/places", get(places::list))
-        .route("/sites/{site}/places/{agent}/{camera}", put(places::put).delete(places::remove))
-        .route("/agents", get(agents::list))
-        .route("/feed", get(feed::follow))
-        .route_layer(from_fn_with_state(app.clone(), session::require));
-    let api = Router::new()
-        .route("/health", get(health))
-        .route("/session", post(session::open))
-        .merge(operators)
+    let api = routes()
+        .into_router()
         .route_layer(from_fn(session::same_origin))
+        // What people see belongs in no shared cache; a handler may have said more exactly.
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        ))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::wrong_method)
@@ -115,6 +153,6 @@ pub fn router(app: App, wall: Option<PathBuf>) -> Router {
     .layer(always(header::X_FRAME_OPTIONS, "DENY"))
 }
 
-async fn health() -> Json<serde_json::Value> {
+async fn health(_: Anybody) -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }

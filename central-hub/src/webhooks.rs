@@ -4,6 +4,7 @@
 //! database with the incident (`store::deliveries`); when it is tried again is decided in
 //! `hub_core::delivery`. A receiver that is slow or away costs ingest nothing.
 
+pub mod run;
 pub mod send;
 pub mod sign;
 pub mod target;

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use central_hub::store::audit::AuditRow;
+use central_hub::store::{self, audit::AuditRow};
 use protocol::enrol::{CONFIRM, Enrolment, Identity, REDEEM, RENEW, TRUST, Token, Trust};
 use rumqttc::v5::mqttbytes::v5::PubAckReason;
 use rustls::ClientConfig;
@@ -59,23 +59,23 @@ fn papers(key: &str, answer: &Answer) -> Papers {
 
 /// What the database says, asked beside the running hub.
 fn count(world: &World, sql: &'static str, agent: &str) -> i64 {
-    let url = format!("sqlite://{}", world.data().join("hub.db").display());
     runtime().block_on(async {
-        let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-        let n = sqlx::query_scalar(sql).bind(agent).fetch_one(&pool).await.unwrap();
-        pool.close().await;
+        let store = world.store().await;
+        let (n,): (i64,) = store.read().one(store::sql(sql).bind(agent)).await.unwrap();
+        store.close().await;
         n
     })
 }
 
-const CERTIFICATES: &str = "SELECT count(*) FROM certificates WHERE agent = ?1";
+const CERTIFICATES: &str = "SELECT count(*) FROM certificates WHERE agent = $1";
 
 fn alter(world: &World, sql: &'static str, agent: &str) {
-    let url = format!("sqlite://{}", world.data().join("hub.db").display());
     runtime().block_on(async {
-        let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-        assert_eq!(sqlx::query(sql).bind(agent).execute(&pool).await.unwrap().rows_affected(), 1);
-        pool.close().await;
+        let store = world.store().await;
+        let mut tx = store.write().await.unwrap();
+        assert_eq!(tx.execute(store::sql(sql).bind(agent)).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        store.close().await;
     });
 }
 
@@ -217,7 +217,7 @@ fn wrong_tokens_are_refused_by_their_reason_and_noted() {
     assert_eq!(redeem(&world, &used, &key_and_request().1).code(), "token_used");
 
     let late = token(&world, "late");
-    alter(&world, "UPDATE tokens SET expires_at = 1 WHERE agent = ?1", "late");
+    alter(&world, "UPDATE tokens SET expires_at = 1 WHERE agent = $1", "late");
     assert_eq!(redeem(&world, &late, &csr).code(), "token_expired");
     assert_eq!(count(&world, CERTIFICATES, "late"), 0);
     // Revoking takes an open token away too.
@@ -289,8 +289,8 @@ fn an_expired_certificate_reaches_renewal_and_nothing_else() {
     assert_eq!(confirm(&world, &renewed).status, 200);
     assert!(world.connect("gate", &renewed).is_ok());
     // Beyond the grace not even that.
-    let sql = "UPDATE certificates SET not_after = unixepoch('now', '-91 days') * 1000
-        WHERE agent = ?1 AND state = 'active'";
+    let sql = "UPDATE certificates SET not_after = not_after - CAST(400 AS BIGINT) * 24 * 60 * 60 * 1000
+        WHERE agent = $1 AND state = 'active'";
     alter(&world, sql, "gate");
     assert_eq!(renew(&world, &renewed, &key_and_request().1).code(), "expired");
 }
@@ -318,7 +318,7 @@ fn a_revoked_box_is_out_within_moments_and_stays_out() {
     }
     assert_eq!(audited(&world, "revoked").len(), 1);
     let refused = audited(&world, "certificate_refused");
-    assert_eq!(refused[0].agent.as_deref(), Some("gate"), "{refused:?}");
+    assert_eq!(refused[0].object.as_deref(), Some("gate"), "{refused:?}");
     assert_eq!(bystander.publish("signalbox/v1/market/yard/alert", &message([1])), PubAckReason::Success);
     // A new token lets it in again.
     let (key, csr) = key_and_request();

@@ -18,6 +18,7 @@ use central_hub::store::incidents::{Filter, IncidentView, Order, States};
 use central_hub::store::records::SettledCache;
 use central_hub::store::{Store, sql};
 use hub_core::correlate::{Alert, Severity, Topology};
+use hub_core::rights::Sites;
 use oracle::Oracle;
 use protocol::enrol::Identity;
 use protocol::{AlertId, Body, Record, Timestamp};
@@ -82,7 +83,7 @@ impl Hub {
 
     async fn incidents(&self) -> Vec<IncidentView> {
         let filter = Filter { states: States::All, ..Filter::default() };
-        self.store.incidents(&filter, Order::Newest, None, 200).await.unwrap().0
+        self.store.incidents(&Sites::All, &filter, Order::Newest, None, 200).await.unwrap().0
     }
 
     async fn alert(&self, seq: u64) -> AlertView {
@@ -152,7 +153,7 @@ async fn alerts_of_one_happening_are_one_incident_and_each_says_why() {
         json!({ "how": "linked", "agent": "gate", "camera": "a", "relation": "near", "metres": 40.0,
             "gap_ms": 100_000, "first": run, "last": run })
     );
-    let open = hub.store.incidents(&Filter::default(), Order::Urgent, None, 50).await.unwrap().0;
+    let open = hub.store.incidents(&Sites::All, &Filter::default(), Order::Urgent, None, 50).await.unwrap().0;
     assert!(open.last().unwrap().test, "tests come last");
     assert!(
         open.windows(2)

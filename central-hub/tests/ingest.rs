@@ -8,9 +8,11 @@ use central_hub::store::alerts::{AlertView, Filter};
 use central_hub::store::certificates::Issued;
 use central_hub::store::records::{Committed, SettledCache};
 use central_hub::store::tokens::Redeemed;
+use hub_core::rights::Sites;
 use protocol::enrol::Identity;
 use protocol::{Ack, RejectReason};
 use serde_json::{Value, json};
+use sqlx::ConnectOptions;
 
 struct Hub {
     store: Store,
@@ -43,7 +45,7 @@ impl Hub {
     }
 
     async fn alerts(&self) -> Vec<AlertView> {
-        self.store.alerts(&Filter::default(), None, 200).await.unwrap().0
+        self.store.alerts(&Sites::All, &Filter::default(), None, 200).await.unwrap().0
     }
 }
 
@@ -203,7 +205,8 @@ async fn pages_of_the_list_hold_every_alert_once() {
     hub.send((1..=50).map(raised).collect()).await;
     let (mut seen, mut before) = (Vec::new(), None);
     loop {
-        let (alerts, next) = hub.store.alerts(&Filter::default(), before.as_ref(), 7).await.unwrap();
+        let (alerts, next) =
+            hub.store.alerts(&Sites::All, &Filter::default(), before.as_ref(), 7).await.unwrap();
         seen.extend(alerts.iter().map(|a| a.seq));
         let Some(next) = next else { break };
         before = central_hub::store::alerts::Cursor::parse(&next.to_text());
@@ -211,7 +214,7 @@ async fn pages_of_the_list_hold_every_alert_once() {
     }
     assert_eq!(seen, (1..=50).rev().collect::<Vec<i64>>());
     let other = Filter { camera: Some("c2".into()), ..Filter::default() };
-    assert!(hub.store.alerts(&other, None, 7).await.unwrap().0.is_empty());
+    assert!(hub.store.alerts(&Sites::All, &other, None, 7).await.unwrap().0.is_empty());
 }
 
 #[tokio::test]
@@ -292,4 +295,27 @@ async fn two_records_under_one_number_hold_the_agent_once() {
     let why = hub.store.list_agents().await.unwrap()[0].held_why.clone().unwrap();
     assert_eq!(why, "Two different records came under the number e1/1.");
     assert_eq!(hub.store.audited("held", 10).await.unwrap().len(), 1);
+}
+
+/// Somebody else writes to the file for long (a copy, an operator's tool): the batch waits and is stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_lock_of_ten_seconds_is_waited_for() {
+    let mut hub = Hub::new().await;
+    let path = hub.store.data().join("hub.db");
+    if !path.exists() {
+        return; // PostgreSQL waits by rows, for 10 s at most.
+    }
+    let mut foreign = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut foreign).await.unwrap();
+    // The fault itself is a time.
+    let (begun, lasts) = (std::time::Instant::now(), std::time::Duration::from_secs(10));
+    let locked = tokio::spawn(async move {
+        tokio::time::sleep(lasts).await;
+        sqlx::raw_sql("COMMIT").execute(&mut foreign).await.unwrap();
+    });
+    let ack = hub.send((1..=64).map(raised).collect()).await;
+    assert!(begun.elapsed() >= lasts, "stored in spite of the lock");
+    locked.await.unwrap();
+    assert_eq!((ack.settled_through, ack.rejected.len()), (64, 0));
+    assert_eq!(hub.alerts().await.len(), 64);
 }

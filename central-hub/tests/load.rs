@@ -1,7 +1,8 @@
 //! Fifty sites on one hub, one of them storming: how much gets through, how soon, and that nothing is lost or doubled.
 //!
 //! Boxes have real certificates and come by the door; they send again what is not settled in 10 s, and after every
-//! reconnection. The figures are measurements: `cargo test -p central-hub --test load -- --ignored --nocapture`
+//! reconnection. The figures are measurements of optimised programs: `make bench-hub`, or `cargo test --release -p central-hub
+//! --test load -- --ignored --nocapture`
 //! (`SECONDS=60`, `SITES=50`, `CALM_PER_SECOND=1000`, `KILL=1`); they go to `target/bench/hub-ingest.json` too.
 
 mod world;
@@ -120,7 +121,6 @@ async fn speak(
     let (site, agent) = (format!("site-{}", spool.number), format!("box-{}", spool.number));
     let topic = |channel: &str| format!("signalbox/v1/{site}/{agent}/{channel}");
     while Instant::now() < until || !spool.waiting.is_empty() {
-        assert!(until.elapsed() < PATIENCE, "{agent}: {} records are never settled", spool.waiting.len());
         let mut options = MqttOptions::new(&agent, "127.0.0.1", *port.borrow());
         options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls.clone())));
         options.set_clean_start(true).set_max_packet_size(Some(256 * 1024));
@@ -149,6 +149,7 @@ async fn speak(
                     Err(_) => break,
                 },
                 _ = ticks.tick(), if listening => {
+                    assert!(until.elapsed() < PATIENCE, "{agent}: {} records wait", spool.waiting.len());
                     send = spool.due(false);
                     if Instant::now() >= until {
                         if spool.waiting.is_empty() {

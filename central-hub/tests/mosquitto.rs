@@ -18,6 +18,7 @@ use central_hub::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
 use central_hub::store::Store;
 use central_hub::store::alerts::Filter;
 use futures::future::join_all;
+use hub_core::rights::Sites;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use street::forgery::Lies;
@@ -124,7 +125,7 @@ impl World {
         };
         let tls = broker.client_tls().unwrap();
         let (host, port) = (self.address.ip().to_string(), self.address.port());
-        let broker = BrokerAddress { host, port, login: None, tls };
+        let broker = BrokerAddress { host, port, login: None, tls, hub: None };
         if let Err(error) = selftest::run(&broker).await {
             panic!("{error}: {}", self.log());
         }
@@ -139,7 +140,7 @@ impl World {
             Backlog::default(),
             mpsc::channel(1).1,
         ));
-        tokio::spawn(Link { broker, arrivals: to_writer, acks, hearing }.run(stop.clone()));
+        tokio::spawn(Link { broker, arrivals: to_writer, acks, hearing, among: None }.run(stop.clone()));
         bounded(heard.wait_for(|h| *h)).await.unwrap();
         stop
     }
@@ -179,7 +180,7 @@ async fn the_rules_let_every_box_speak_for_itself_and_nobody_for_another() {
         let said = || heard.lock().unwrap().iter().any(|(t, p)| *t == topic && *p == alert.as_bytes());
         until(|| async { said() }).await;
     }
-    let stored = || async { world.store.alerts(&Filter::default(), None, 200).await.unwrap().0 };
+    let stored = || async { world.store.alerts(&Sites::All, &Filter::default(), None, 200).await.unwrap().0 };
     until(|| async { stored().await.len() >= 4 }).await;
     for (topic, payload) in heard.lock().unwrap().iter() {
         let lie = String::from_utf8_lossy(payload).contains("a lie");

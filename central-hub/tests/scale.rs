@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use central_hub::store::incidents::{Filter, Order, States};
 use central_hub::store::{Sql, Store, alerts, sql, sql_for};
+use hub_core::rights::Sites;
 use serde_json::json;
 
 const SITES: i64 = 50;
@@ -131,7 +132,7 @@ async fn operators_find_what_they_look_for() {
     fill(&store, incidents).await;
     let store = &store;
     let page = |filter: Filter, order: Order| async move {
-        store.incidents(&filter, order, None, 50).await.unwrap().0.len()
+        store.incidents(&Sites::All, &filter, order, None, 50).await.unwrap().0.len()
     };
     let site = |n: i64| format!("site-{}", n.rem_euclid(SITES));
     let all = || Filter { states: States::All, ..Filter::default() };
@@ -158,8 +159,9 @@ async fn operators_find_what_they_look_for() {
         store.alerts_of(&site, &id, None, 50).await.unwrap().0.len()
     };
     note("one_incident", measure("one incident with its alerts", one).await);
-    let newest_alerts =
-        |_| async move { store.alerts(&alerts::Filter::default(), None, 50).await.unwrap().0.len() };
+    let newest_alerts = |_| async move {
+        store.alerts(&Sites::All, &alerts::Filter::default(), None, 50).await.unwrap().0.len()
+    };
     note("newest_alerts", measure("newest alerts", newest_alerts).await);
     let day = |n: i64| async move {
         let from = START + n % 365 * 86_400_000;

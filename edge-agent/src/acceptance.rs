@@ -28,6 +28,8 @@ pub use page::html;
 const ANSWER: Duration = Duration::from_secs(30);
 /// From the raising of an alarm until the hub has it, its still included.
 const ARRIVE: Duration = Duration::from_secs(30);
+/// Cameras that were added a moment ago are given this long to show a picture.
+const CONNECT: Duration = Duration::from_secs(20);
 /// Between two looks at an alarm on its way.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -109,7 +111,7 @@ pub struct Alarm {
 pub fn run(path: &Path) -> Result<Acceptance, AcceptanceError> {
     let config = Config::read(path)?;
     let data = &config.agent.data;
-    let report = report(data)?;
+    let report = settled_report(data)?;
     let folder = Folder::look(data);
     let newest = folder.newest()?;
     let pass = Pass::of(&newest, &folder.believed()?)?;
@@ -135,6 +137,19 @@ pub fn run(path: &Path) -> Result<Acceptance, AcceptanceError> {
         checks,
         cameras,
     })
+}
+
+/// The agent's report, once no camera is being connected any more.
+fn settled_report(data: &Path) -> Result<Report, AcceptanceError> {
+    let begun = Instant::now();
+    loop {
+        let report = report(data)?;
+        let connecting = report.status.cameras.iter().flatten().any(|c| c.state == CameraState::Connecting);
+        if !connecting || begun.elapsed() > CONNECT {
+            return Ok(report);
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 fn report(data: &Path) -> Result<Report, AcceptanceError> {

@@ -12,6 +12,7 @@ pub mod provision;
 pub mod redact;
 pub mod replay;
 pub mod run;
+mod settings;
 
 use clap::{Parser, Subcommand};
 

@@ -12,6 +12,7 @@ mod login;
 mod machine;
 mod models;
 mod network;
+mod ownership;
 mod settings;
 mod streams;
 mod words;
@@ -25,10 +26,11 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::control::{self, Answer, AskError, Report, Request};
+use crate::identity::Folder;
 use crate::wording::Text;
 
-/// Longest time that any check may take; all of them run at once, cameras four at a time.
-const LONGEST: Duration = Duration::from_secs(20);
+/// Longest time that any check may take, on a slow box that is busy; all of them run at once, cameras four at a time.
+const LONGEST: Duration = Duration::from_secs(60);
 /// Cameras that are looked at in one go.
 const CAMERAS_AT_ONCE: usize = 4;
 /// A running agent answers at once.
@@ -96,7 +98,7 @@ pub fn all(path: &Path) -> Vec<Check> {
     };
     checks.push(settings::read(path, &config));
     let asked = control::ask(&config.agent.data, &Request::Status, AGENT);
-    checks.push(agent(&asked));
+    checks.push(agent(&asked, Folder::look(&config.agent.data).newest().is_ok()));
     let report = match asked {
         Ok(Answer::Status(report)) => Some(*report),
         _ => None,
@@ -110,11 +112,12 @@ type Part = (Subject, fn(&Patient) -> Vec<Check>);
 
 /// Everything that may take time, at once.
 fn together(patient: &Arc<Patient>) -> Vec<Check> {
-    let parts: [Part; 6] = [
+    let parts: [Part; 7] = [
         (network::SUBJECT, network::checks),
         (hub::SUBJECT, hub::checks),
         (login::SUBJECT, |p| vec![login::check(p)]),
         (disk::SUBJECT, disk::checks),
+        (ownership::SUBJECT, |p| ownership::check(p).into_iter().collect()),
         (decoder::SUBJECT, |p| vec![decoder::check(p)]),
         (models::SUBJECT, models::checks),
     ];
@@ -178,8 +181,9 @@ fn wait(subject: Subject, outcome: &Receiver<Vec<Check>>, within: Duration) -> V
 
 const RUNNING: Subject = Subject("agent", "盒子端服务", "Agent service");
 
-fn agent(asked: &Result<Answer, AskError>) -> Check {
-    let cure = Text::new(
+/// `enrolled`: the service does not start before there is a certificate.
+fn agent(asked: &Result<Answer, AskError>, enrolled: bool) -> Check {
+    let start = Text::new(
         "启动服务：systemctl start signalbox-agent",
         "start the service: systemctl start signalbox-agent",
     );
@@ -188,8 +192,15 @@ fn agent(asked: &Result<Answer, AskError>) -> Check {
             format!("正在运行（版本 {}，进程 {}）", report.version, report.pid),
             format!("running (version {}, process {})", report.version, report.pid),
         ),
+        Err(AskError::NotRunning) if !enrolled => RUNNING.warning(
+            Text::new("没有运行：盒子入网登记后才会启动", "not running: it starts once the box is enrolled"),
+            Text::new(
+                "先完成下面“证书”一行所说的登记",
+                "enrol the box first, as the line `Certificate` below says",
+            ),
+        ),
         Err(AskError::NotRunning) => RUNNING
-            .warning(Text::new("没有运行，摄像机无人看守", "not running: nobody watches the cameras"), cure),
+            .warning(Text::new("没有运行，摄像机无人看守", "not running: nobody watches the cameras"), start),
         Err(AskError::Forbidden) => RUNNING.warning(
             Text::new("正在运行，但当前用户无权询问它", "running, but this user may not ask it"),
             Text::new("用 sudo 再运行一次", "run this again with sudo"),

@@ -13,14 +13,15 @@ pub enum Language {
 }
 
 impl Language {
-    /// As `LC_ALL`, `LC_MESSAGES` or `LANG` say, in this order; Chinese when none is set.
-    pub fn of_environment() -> Self {
+    /// English where `LC_ALL`, `LC_MESSAGES` or `LANG` (in this order) ask for it, else Chinese: as the hub's
+    /// commands do.
+    fn of_environment() -> Self {
         let set = ["LC_ALL", "LC_MESSAGES", "LANG"]
             .iter()
             .filter_map(|name| std::env::var(name).ok())
             .find(|value| !value.is_empty());
         match set {
-            Some(lang) if !lang.starts_with("zh") => Self::En,
+            Some(lang) if lang.starts_with("en") => Self::En,
             _ => Self::Zh,
         }
     }
@@ -31,6 +32,20 @@ impl Language {
             Self::Zh => zh,
             Self::En => en,
         }
+    }
+}
+
+/// The choice of language on a command line.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Speech {
+    /// The language: zh or en. By default English where LANG says so, else Chinese.
+    #[arg(long, value_enum)]
+    lang: Option<Language>,
+}
+
+impl Speech {
+    pub fn language(self) -> Language {
+        self.lang.unwrap_or_else(Language::of_environment)
     }
 }
 

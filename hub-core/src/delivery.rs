@@ -98,13 +98,14 @@ impl Circuit {
 
     /// What an attempt came to. A refusal is an answer: the receiver is there.
     pub fn tell(&mut self, now: i64, outcome: Outcome) {
-        self.probing = false;
+        let probe = std::mem::take(&mut self.probing);
         if !matches!(outcome, Outcome::Away { .. }) {
             *self = Self::default();
             return;
         }
         self.failures = self.failures.saturating_add(1);
-        if self.open_until.is_some() || self.failures >= FAILURES {
+        // What was under way when it opened says nothing new.
+        if probe || (self.open_until.is_none() && self.failures >= FAILURES) {
             self.rest_ms = (self.rest_ms * 2).clamp(FIRST_REST_MS, LONGEST_REST_MS);
             self.open_until = Some(now.saturating_add(self.rest_ms));
         }
@@ -173,6 +174,15 @@ mod tests {
         assert!(circuit.ask(now).is_err(), "one at a time until it is known");
         circuit.tell(now, Outcome::Taken);
         assert_eq!((circuit.ask(now), circuit.ask(now)), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn what_fails_at_the_same_time_opens_the_circuit_once() {
+        let mut circuit = Circuit::default();
+        (0..8).for_each(|_| assert_eq!(circuit.ask(0), Ok(())));
+        (0..8).for_each(|_| circuit.tell(1_000, AWAY));
+        assert_eq!(circuit.ask(1_000), Err(1_000 + FIRST_REST_MS));
+        assert_eq!(circuit.ask(1_000 + FIRST_REST_MS), Ok(()));
     }
 
     #[test]

@@ -1,18 +1,22 @@
 //! The hub's pure rules: what is settled (as ranges, which hub and agent share), which alerts are one incident, how it is
-//! worked on, how other systems are told.
+//! worked on, who may do what, how the audit is chained, how other systems are told.
 //!
 //! No clock, socket, file, thread, lock or random number in here, and no order of a hash map; the hub's shell
 //! (central-hub) feeds and stores it.
 
 pub mod address;
 pub mod area;
+pub mod audit;
 pub mod cap;
 pub mod clocks;
 pub mod correlate;
 pub mod csv;
 pub mod delivery;
 pub mod figures;
+pub mod password;
 pub mod procedure;
+pub mod retention;
+pub mod rights;
 pub mod words;
 pub mod workflow;
 

@@ -1,8 +1,9 @@
 //! Settings as both programs read them: TOML files, quantities with units, secrets from files.
 //!
 //! Owns the errors people see when a file is wrong: what, in which file, on which line, and what
-//! to do. What the sections mean stays with their owners.
+//! to do; and as whom a command works that root starts. What the sections mean stays with their owners.
 
+pub mod owner;
 mod quantity;
 mod secret;
 mod wish;

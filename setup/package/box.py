@@ -46,8 +46,9 @@ class Box:
         self.archives.mkdir(parents=True, exist_ok=True)
         address, release = sources()
         if not self.base.is_file():
-            self._outside("debootstrap", "--variant=minbase", f"--include={BASE}", f"--cache-dir={self.archives}",
-                          release, str(self.root), address, limit=400)
+            # It mounts what it needs inside, and may be cut off: in a namespace of its own nothing can stay.
+            self._outside("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "debootstrap", "--variant=minbase", f"--include={BASE}", f"--cache-dir={self.archives}",
+                          release, str(self.root), address, limit=900)
             self._outside("tar", "-C", str(self.root), "-cf", f"{self.base}.new", ".", limit=120)
             os.replace(f"{self.base}.new", self.base)
         else:

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Builds the Debian packages: `make package`.
 
-    build.py [--version VERSION] [--no-build] [--out FOLDER]
+    build.py [--version VERSION] [--no-build] [--programs FOLDER] [--out FOLDER]
 
 Ends with target/package/signalbox-{agent,hub}_VERSION_ARCH.deb. The same commit gives the same bytes: every time in
-a package is SOURCE_DATE_EPOCH, by default the last commit's. --no-build takes the programs that are there.
+a package is SOURCE_DATE_EPOCH, by default the last commit's. --no-build takes the programs that are there, --programs those of another
+folder.
 """
 
 import argparse
@@ -104,11 +105,11 @@ def fingerprint(tree, number):
     return whole.hexdigest()
 
 
-def package(kind, number, out, pressing):
+def package(kind, number, out, pressing, programs):
     said = tomllib.loads((HERE / kind / "package.toml").read_text())
     architecture = output("dpkg", "--print-architecture")
     tree, scratch = out / "tree" / kind, out / "scratch" / kind
-    stage.lay_out(tree, kind, said, TARGET / "release", number, epoch())
+    stage.lay_out(tree, kind, said, programs, number, epoch())
     scripts(tree, said)
     settings = f"/etc/{said['name']}/{said['program']}.toml\n"
     stage.write(settings, tree / "DEBIAN/conffiles")
@@ -130,6 +131,7 @@ def main():
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     words.add_argument("--version", default=version())
     words.add_argument("--no-build", action="store_true", help="take the programs that are there")
+    words.add_argument("--programs", type=Path, default=TARGET / "release", help="where they are")
     words.add_argument("--loose", action="store_true", help="do not compress; for tests")
     words.add_argument("--out", type=Path, default=TARGET / "package")
     args = words.parse_args()
@@ -142,7 +144,7 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     for kind, english, chinese in (("agent", "agent's package", "边缘盒软件包"), ("hub", "hub's package", "中心软件包")):
         with Step(english, chinese):
-            package(kind, args.version, out, ("-Znone",) if args.loose else ("-Zxz", "-z6"))
+            package(kind, args.version, out, ("-Znone",) if args.loose else ("-Zxz", "-z6"), args.programs)
     print(f"packages ready in {time.monotonic() - start:.0f} s 软件包完成")
 
 

@@ -58,6 +58,12 @@ pub struct Stage {
     cameras: Option<Child>,
     camera_ports: Vec<u16>,
     control_port: u16,
+    /// Days that every program's clock is off.
+    clock_off: i32,
+    /// The folder with the hub's certificate for a broker of the test's own at the MQTT port.
+    broker: Option<PathBuf>,
+    /// Certificate and key of the wall.
+    wall: Option<(PathBuf, PathBuf)>,
     hub: Option<Child>,
     agent: Option<Child>,
 }
@@ -84,6 +90,9 @@ impl Stage {
             cameras: None,
             camera_ports: Vec::new(),
             control_port: 0,
+            clock_off: 0,
+            broker: None,
+            wall: None,
             hub: None,
             agent: None,
         })
@@ -94,8 +103,40 @@ impl Stage {
         self.http_port = port::prefer(wanted).unwrap_or(self.http_port);
     }
 
+    /// Programs that start from now on see a clock that is so many days off.
+    pub fn set_clock_off(&mut self, days: i32) {
+        self.clock_off = days;
+    }
+
+    /// The hub uses a broker of the test's own, which listens at [`Stage::mqtt_port`]. `rules`: where
+    /// `broker-config` writes.
+    pub fn use_broker(&mut self, rules: &Path) -> Result<(), Error> {
+        self.broker = Some(rules.to_owned());
+        self.hub_settings().map(drop)
+    }
+
+    /// The wall comes by HTTPS with this certificate and key.
+    pub fn secure_wall(&mut self, certificate: &Path, key: &Path) {
+        self.wall = Some((certificate.to_owned(), key.to_owned()));
+    }
+
     pub fn base(&self) -> String {
-        format!("http://127.0.0.1:{}", self.http_port)
+        let scheme = if self.wall.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.http_port)
+    }
+
+    /// Where boxes enrol.
+    pub fn agents_url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.agents_port)
+    }
+
+    pub fn mqtt_port(&self) -> u16 {
+        self.mqtt_port
+    }
+
+    /// The RTSP ports of the cameras, in the order of [`CAMERAS`].
+    pub fn camera_ports(&self) -> &[u16] {
+        &self.camera_ports
     }
 
     /// Where commands to the cameras go, see [`crate::camera::control`].
@@ -137,23 +178,44 @@ impl Stage {
 
     /// The hub, until it serves its pages and its agents.
     pub fn start_hub(&mut self) -> Result<(), Error> {
-        let config = format!(
-            "[hub]\ndata = {}\n\n[http]\nlisten = \"127.0.0.1:{}\"\n\n[broker]\nlisten = \"127.0.0.1:{}\"\n\n[agents]\nlisten = \"127.0.0.1:{}\"\n\n[wall]\nfolder = {}\n",
-            quoted(&self.folder.join("hub")),
-            self.http_port,
-            self.mqtt_port,
-            self.agents_port,
-            quoted(&workspace().join("central-hub/wall/dist"))
-        );
-        let file = self.write("hub.toml", &config)?;
-        let mut child = self.start(
-            "central-hub",
-            Command::new(found("central-hub")?).args(["serve", "--config"]).arg(file),
-        )?;
-        let ports = [self.http_port, self.mqtt_port, self.agents_port];
+        let file = self.hub_settings()?;
+        let mut child =
+            self.start("central-hub", self.program("central-hub")?.args(["serve", "--config"]).arg(file))?;
+        let mut ports = vec![self.http_port, self.agents_port];
+        ports.extend(self.broker.is_none().then_some(self.mqtt_port));
         child.wait_for("its ports", UP_BOUND, || ports.iter().all(|p| port::is_open(*p)).then_some(()))?;
         self.hub = Some(child);
         Ok(())
+    }
+
+    fn hub_settings(&self) -> Result<PathBuf, Error> {
+        let broker = match &self.broker {
+            None => format!("listen = \"127.0.0.1:{}\"\n", self.mqtt_port),
+            Some(rules) => format!(
+                "external = \"127.0.0.1:{}\"\nauthority_file = {}\ncertificate_file = {}\nkey_file = {}\n",
+                self.mqtt_port,
+                quoted(&rules.join("authority.pem")),
+                quoted(&rules.join("hub.pem")),
+                quoted(&rules.join("hub.key"))
+            ),
+        };
+        let wall = self.wall.as_ref().map_or_else(String::new, |(certificate, key)| {
+            format!("certificate_file = {}\nkey_file = {}\n", quoted(certificate), quoted(key))
+        });
+        let config = format!(
+            "[hub]\ndata = {}\n\n[http]\nlisten = \"127.0.0.1:{}\"\n{wall}\n[broker]\n{broker}\n\
+             [agents]\nlisten = \"127.0.0.1:{}\"\n\n[wall]\nfolder = {}\n",
+            quoted(&self.folder.join("hub")),
+            self.http_port,
+            self.agents_port,
+            quoted(&workspace().join("central-hub/wall/dist"))
+        );
+        self.write("hub.toml", &config)
+    }
+
+    /// The settings file of the hub.
+    pub fn hub_file(&self) -> PathBuf {
+        self.folder.join("hub.toml")
     }
 
     /// SIGKILL for the hub, as a power cut would.
@@ -166,7 +228,7 @@ impl Stage {
 
     /// A fresh one-time login link.
     pub fn login_link(&self) -> Result<String, Error> {
-        let mut command = Command::new(found("central-hub")?);
+        let mut command = self.program("central-hub")?;
         command.args(["user", "login-link", "--config"]).arg(self.folder.join("hub.toml"));
         let out = process::run("central-hub user login-link", &mut command)?;
         let link = out.split_whitespace().find(|word| word.starts_with("http"));
@@ -197,13 +259,22 @@ impl Stage {
         if !self.agent_data().join("identity").exists() {
             self.enrol(&file)?;
         }
-        let mut command = Command::new(found("edge-agent")?);
+        let mut command = self.program("edge-agent")?;
         command.current_dir(workspace()).args(["run", "--config"]).arg(file);
         self.agent = Some(self.start("edge-agent", &mut command)?);
         Ok(())
     }
 
-    fn agent_settings(&self) -> Result<PathBuf, Error> {
+    /// SIGTERM for the agent, until it has ended.
+    pub fn stop_agent(&mut self) -> Result<(), Error> {
+        if let Some(agent) = self.agent.take() {
+            agent.stop(STOP_BOUND)?;
+        }
+        Ok(())
+    }
+
+    /// The settings file of the agent, with all cameras of the stage.
+    pub fn agent_settings(&self) -> Result<PathBuf, Error> {
         let root = workspace();
         let mut config = format!(
             "[agent]\nsite = \"{SITE}\"\nid = \"{AGENT}\"\nname = \"{AGENT_NAME}\"\ndata = {}\nhardware = {}\n\n\
@@ -226,11 +297,11 @@ impl Stage {
     /// The box becomes one that the hub knows, as an installer would do it.
     fn enrol(&self, agent_settings: &Path) -> Result<(), Error> {
         let token = self.folder.join("secrets/token");
-        let mut create = Command::new(found("central-hub")?);
+        let mut create = self.program("central-hub")?;
         create.args(["token", "create", "--site", SITE, "--agent", AGENT, "--name", AGENT_NAME, "--file"]);
         create.arg(&token).arg("--config").arg(self.folder.join("hub.toml"));
         process::run("central-hub token create", &mut create)?;
-        let mut provision = Command::new(found("edge-agent")?);
+        let mut provision = self.program("edge-agent")?;
         provision.args(["provision", "--hub", &format!("https://127.0.0.1:{}", self.agents_port)]);
         provision.arg("--token-file").arg(&token).arg("--config").arg(agent_settings);
         process::run("edge-agent provision", &mut provision)?;
@@ -239,7 +310,7 @@ impl Stage {
 
     /// Runs a command of the hub beside it; what it printed.
     pub fn hub_command(&self, words: &[&str]) -> Result<String, Error> {
-        let mut command = Command::new(found("central-hub")?);
+        let mut command = self.program("central-hub")?;
         command.args(words).arg("--config").arg(self.folder.join("hub.toml"));
         Ok(process::run("central-hub", &mut command)?)
     }
@@ -265,6 +336,17 @@ impl Stage {
             child.stop(STOP_BOUND)?;
         }
         Ok(self.ports().into_iter().filter(|p| port::is_open(*p)).collect())
+    }
+
+    /// A program of the workspace, by the stage's clock.
+    pub fn program(&self, name: &str) -> Result<Command, Error> {
+        let program = found(name)?;
+        if self.clock_off == 0 {
+            return Ok(Command::new(program));
+        }
+        let mut command = Command::new("faketime");
+        command.args(["--exclude-monotonic", "-f", &format!("{:+}d", self.clock_off)]).arg(program);
+        Ok(command)
     }
 
     fn start(&self, name: &str, command: &mut Command) -> Result<Child, Error> {

@@ -45,7 +45,7 @@ pub(super) async fn still(
     if api.store.still_digest(&id).await?.is_none() {
         return Err(missing());
     }
-    let bytes = tokio::fs::read(still::path(api.store.data(), &id)).await.map_err(|error| {
+    let bytes = tokio::fs::read(still::path(api.store.shared(), &id)).await.map_err(|error| {
         tracing::error!(agent = %id.agent, %error, "still not read");
         missing()
     })?;

@@ -97,7 +97,7 @@ async fn store(api: &AgentApi, id: &AlertId, bytes: Bytes, sha256: Vec<u8>) -> R
             Err(Refusal::new(StatusCode::CONFLICT, "other_still", message))
         };
     }
-    let (data, to, size) = (api.store.data().to_owned(), id.clone(), bytes.len());
+    let (data, to, size) = (api.store.shared().to_owned(), id.clone(), bytes.len());
     let written = tokio::task::spawn_blocking(move || still::write(&data, &to, &bytes)).await;
     match written {
         Ok(Ok(())) => {}

@@ -69,7 +69,7 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
             println!(
                 "{}",
                 language.say(
-                    format!("盒子 {agent} 的证书和口令已收回。"),
+                    format!("盒子 {agent} 的证书和令牌已收回。"),
                     format!("agent {agent} revoked: its certificates and open tokens are worth nothing now"),
                 )
             );

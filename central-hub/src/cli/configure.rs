@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use protocol::{AgentId, Timestamp};
-use settings::{MAX_WISH_BYTES, check_wish};
+use settings::{MAX_WISH_BYTES, check_wish, owner};
 
 use words::Words;
 
@@ -21,7 +21,7 @@ use crate::store::{Store, audit};
 pub async fn configure(store: &Store, agent: &AgentId, file: &Path) -> anyhow::Result<()> {
     let words = Words::of(Language::of_environment());
     let mut bytes = Vec::new();
-    File::open(file)
+    owner::as_caller(|| File::open(file))
         .and_then(|f| f.take(MAX_WISH_BYTES as u64 + 1).read_to_end(&mut bytes))
         .with_context(|| format!("cannot read {}", file.display()))?;
     check_wish(&bytes).with_context(|| file.display().to_string())?;

@@ -12,6 +12,7 @@ use protocol::enrol::{Identity, Token};
 use protocol::{AgentId, SiteId, Timestamp};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
+use settings::owner;
 
 use super::words::Language;
 use crate::agent_api::enrol;
@@ -73,7 +74,7 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
     let token = Token { secret, authority: root.token_half() };
     let text = token.to_string();
     if let Some(file) = &wish.file {
-        write(file, &text)?;
+        owner::as_caller(|| write(file, &text))?;
     }
     let identity = Identity { site: wish.site, agent: wish.agent };
     let valid_ms = i64::try_from(wish.valid.as_millis()).unwrap_or(i64::MAX);
@@ -82,7 +83,7 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
     let hash = enrol::hash_of(&token);
     let made = store.put_token(&hash, &identity, wish.name.as_deref(), expires_at, audit::OPERATOR).await;
     if let (Err(_), Some(file)) = (&made, &wish.file) {
-        let _ = std::fs::remove_file(file);
+        let _ = owner::as_caller(|| std::fs::remove_file(file));
     }
     made?;
     let hub = hub_address(config, wish.hub.as_deref());
@@ -128,12 +129,12 @@ fn sheet(
         Some(file) => file.display().to_string(),
     };
     let (zh, en) = match file {
-        None => ("命令会要求输入口令。", "The command asks for the token."),
+        None => ("命令会要求输入令牌。", "The command asks for the token."),
         Some(_) => ("先把这个文件带到盒子上。", "Carry the file to the box first."),
     };
     language.say(
         format!(
-            "{who} 的入网口令（只能用一次，{expires} 前有效）：\n\n  {shown}\n\n在盒子上输入：\n\n  {command}\n\n{zh}\n"
+            "{who} 的入网令牌（只能用一次，{expires} 前有效）：\n\n  {shown}\n\n在盒子上输入：\n\n  {command}\n\n{zh}\n"
         ),
         format!(
             "Token for {who} (good once, until {expires}):\n\n  {shown}\n\nAt the box, type:\n\n  {command}\n\n{en}\n"
@@ -144,7 +145,7 @@ fn sheet(
 fn already_there(language: Language, site: &str, who: &Identity) -> String {
     let agent = &who.agent;
     language.say(
-        format!("注意：盒子 {agent}（站点 {site}）已入网；口令被使用时，它现有的证书立即失效。"),
+        format!("注意：盒子 {agent}（站点 {site}）已入网；令牌被使用时，它现有的证书立即失效。"),
         format!(
             "Note: box {agent} (site {site}) is enrolled already; its present certificate ends when this token is used."
         ),

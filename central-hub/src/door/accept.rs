@@ -81,7 +81,7 @@ impl Door {
                 Err(error) if is_of_one_connection(&error) => continue,
                 Err(error) => {
                     tracing::warn!(door = self.name, %error, "no more connections from the system");
-                    self.crowd.push_out_oldest();
+                    self.crowd.push_out_first();
                     tokio::time::sleep(BREATH).await;
                     continue;
                 }
@@ -114,13 +114,20 @@ async fn shake_hands(
     tls: Option<TlsAcceptor>,
     stream: TcpStream,
     from: SocketAddr,
-    place: Place,
+    mut place: Place,
 ) -> Option<Arrival> {
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
+        // HTTP has a limit of its own for the first request.
+        place.has_spoken();
         return Some(Arrival { stream: Stream::Plain(stream), from, certificate: None, place });
     };
-    match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+    let accepted = async {
+        stream.readable().await?;
+        place.has_spoken();
+        tls.accept(stream).await
+    };
+    match tokio::time::timeout(HANDSHAKE, accepted).await {
         Ok(Ok(stream)) => {
             let shown = stream.get_ref().1.peer_certificates();
             let certificate = shown.and_then(|chain| chain.first()).map(|c| c.clone().into_owned());

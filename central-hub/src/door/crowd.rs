@@ -1,8 +1,9 @@
 //! How many may stand at the door: places for those who are not known yet, and for those who are in.
 //!
-//! Somebody new always gets a place: where all are taken, whoever has waited longest without being known
-//! loses his, first of the same address, then of all. So a flood of half-open connections only pushes
-//! itself out, and a box, whose handshake takes milliseconds, gets through.
+//! Somebody new always gets a place: where all are taken, whoever has waited longest without a word loses
+//! his, first of the same address, then of all; only where everybody has spoken, whoever has waited longest
+//! without being known. So a flood of half-open connections only pushes itself out however fast it comes back,
+//! and a box, which speaks at once and is known soon after, gets through.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
@@ -45,19 +46,26 @@ pub struct Crowd {
 #[derive(Debug, Default)]
 struct Table {
     next: u64,
-    /// In the order in which they came.
-    waiting: BTreeMap<u64, (IpAddr, CancellationToken)>,
-    waiting_of: HashMap<IpAddr, BTreeSet<u64>>,
+    /// In the order in which they lose their places.
+    waiting: BTreeMap<Turn, (IpAddr, CancellationToken)>,
+    waiting_of: HashMap<IpAddr, BTreeSet<Turn>>,
     open: usize,
     open_of: HashMap<IpAddr, usize>,
     pushed_out: u64,
+}
+
+/// When somebody's turn to leave comes: the silent first, then the others, each in the order in which they came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    has_spoken: bool,
+    number: u64,
 }
 
 /// A place, given back when it is dropped.
 #[derive(Debug)]
 pub struct Place {
     crowd: Crowd,
-    number: u64,
+    turn: Turn,
     address: IpAddr,
     open: bool,
     /// It has been taken away.
@@ -76,19 +84,18 @@ impl Crowd {
         let mut table = self.lock();
         let of_address = table.waiting_of.get(&address);
         let crowded = of_address.filter(|of| of.len() >= self.places.waiting_an_address);
-        if let Some(oldest) = crowded.and_then(|of| of.first().copied()) {
-            table.push_out(oldest);
+        if let Some(first) = crowded.and_then(|of| of.first().copied()) {
+            table.push_out(first);
         } else if table.waiting.len() >= self.places.waiting
-            && let Some(oldest) = table.waiting.keys().next().copied()
+            && let Some(first) = table.waiting.keys().next().copied()
         {
-            table.push_out(oldest);
+            table.push_out(first);
         }
         table.next += 1;
-        let number = table.next;
-        table.waiting.insert(number, (address, cut.clone()));
-        table.waiting_of.entry(address).or_default().insert(number);
+        let turn = Turn { has_spoken: false, number: table.next };
+        table.wait(turn, address, cut.clone());
         drop(table);
-        Place { crowd: self.clone(), number, address, open: false, cut }
+        Place { crowd: self.clone(), turn, address, open: false, cut }
     }
 
     /// (waiting, open, pushed out since the start)
@@ -97,11 +104,11 @@ impl Crowd {
         (table.waiting.len(), table.open, table.pushed_out)
     }
 
-    /// Takes the place of whoever has waited longest: the system itself has no room for more.
-    pub fn push_out_oldest(&self) {
+    /// Takes the place of whoever is first to leave: the system itself has no room for more.
+    pub fn push_out_first(&self) {
         let mut table = self.lock();
-        if let Some(oldest) = table.waiting.keys().next().copied() {
-            table.push_out(oldest);
+        if let Some(first) = table.waiting.keys().next().copied() {
+            table.push_out(first);
         }
     }
 
@@ -111,6 +118,15 @@ impl Crowd {
 }
 
 impl Place {
+    /// The first byte is there.
+    pub fn has_spoken(&mut self) {
+        let mut table = self.crowd.table.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.open && table.leave_waiting(self.turn) {
+            self.turn.has_spoken = true;
+            table.wait(self.turn, self.address, self.cut.clone());
+        }
+    }
+
     /// It is known now who this is: the place is kept until it is given back. `false` where there is no
     /// room for one more.
     pub fn stay(&mut self) -> bool {
@@ -123,7 +139,7 @@ impl Place {
         if table.open >= crowd.places.open || of_address >= crowd.places.open_an_address {
             return false;
         }
-        if !table.leave_waiting(self.number) {
+        if !table.leave_waiting(self.turn) {
             // Pushed out a moment ago.
             return false;
         }
@@ -138,7 +154,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut table = self.crowd.lock();
         if !self.open {
-            table.leave_waiting(self.number);
+            table.leave_waiting(self.turn);
             return;
         }
         table.open -= 1;
@@ -154,19 +170,24 @@ impl Drop for Place {
 }
 
 impl Table {
-    fn push_out(&mut self, number: u64) {
-        if let Some((_, cut)) = self.waiting.get(&number) {
+    fn wait(&mut self, turn: Turn, address: IpAddr, cut: CancellationToken) {
+        self.waiting.insert(turn, (address, cut));
+        self.waiting_of.entry(address).or_default().insert(turn);
+    }
+
+    fn push_out(&mut self, turn: Turn) {
+        if let Some((_, cut)) = self.waiting.get(&turn) {
             cut.cancel();
             self.pushed_out += 1;
         }
-        self.leave_waiting(number);
+        self.leave_waiting(turn);
     }
 
     /// Whether it was still waiting.
-    fn leave_waiting(&mut self, number: u64) -> bool {
-        let Some((address, _)) = self.waiting.remove(&number) else { return false };
+    fn leave_waiting(&mut self, turn: Turn) -> bool {
+        let Some((address, _)) = self.waiting.remove(&turn) else { return false };
         if let Some(of_address) = self.waiting_of.get_mut(&address) {
-            of_address.remove(&number);
+            of_address.remove(&turn);
             if of_address.is_empty() {
                 self.waiting_of.remove(&address);
             }
@@ -210,6 +231,27 @@ mod tests {
         drop((places, more));
         assert_eq!(crowd.counts(), (0, 0, 2));
         assert!(crowd.lock().waiting_of.is_empty());
+    }
+
+    #[test]
+    fn who_has_spoken_is_pushed_out_by_nobody_who_is_silent() {
+        let crowd = Crowd::new(PLACES);
+        let mut known = crowd.enter(ip("10.0.0.9"));
+        known.has_spoken();
+        let flood: Vec<_> = (0..100).map(|n| crowd.enter(IpAddr::from([10, 0, 1, n]))).collect();
+        assert!(!known.cut.is_cancelled() && known.stay());
+        assert_eq!(crowd.counts(), (3, 1, 97));
+        // Those who all speak push each other out, the oldest first.
+        drop(flood);
+        let speaking: Vec<_> = (0..6)
+            .map(|n| {
+                let mut place = crowd.enter(IpAddr::from([10, 0, 1, n]));
+                place.has_spoken();
+                place
+            })
+            .collect();
+        let cut: Vec<_> = speaking.iter().map(|p| p.cut.is_cancelled()).collect();
+        assert_eq!(cut, [true, true, false, false, false, false]);
     }
 
     #[test]

@@ -32,11 +32,14 @@ pub struct BrokerAddress {
     pub login: Option<(String, Secret)>,
     /// How the hub knows the broker, and by what certificate it is known there; plain without.
     pub tls: Option<Arc<ClientConfig>>,
+    /// Tells this hub's connections from those of other hubs at the same broker.
+    pub hub: Option<String>,
 }
 
 impl BrokerAddress {
     /// Options of a fresh connection. `client` tells the hub's connections apart.
     pub fn options(&self, client: &str) -> MqttOptions {
+        let client = self.hub.iter().fold(client.to_owned(), |client, hub| format!("{client}.{hub}"));
         let mut options = MqttOptions::new(client, &self.host, self.port);
         if let Some((user, password)) = &self.login {
             options.set_credentials(user, password.expose());
@@ -71,6 +74,8 @@ pub struct Link {
     pub acks: mpsc::Receiver<Outgoing>,
     /// Whether the hub hears its agents now.
     pub hearing: watch::Sender<bool>,
+    /// Where there are other hubs: whether this one leads them.
+    pub among: Option<watch::Receiver<bool>>,
 }
 
 impl Link {
@@ -99,21 +104,43 @@ impl Link {
 
     async fn connect(&mut self) -> Result<(), LinkError> {
         let (client, events) = AsyncClient::new(self.broker.options("signalbox-hub.ingest"), 64);
+        let leads = self.among.as_mut().map(|leads| *leads.borrow_and_update());
         // Sent as soon as there is a connection; the queue of 64 has room for it.
-        let filters = [
-            (Channel::Alert, QoS::AtLeastOnce),
-            (Channel::Status, QoS::AtLeastOnce),
-            (Channel::Reply, QoS::AtLeastOnce),
-            (Channel::Health, QoS::AtMostOnce),
-        ];
-        let filters = filters.map(|(channel, qos)| Filter::new(channel.filter(), qos));
-        client.subscribe_many(filters).await.map_err(Box::new)?;
+        client.subscribe_many(filters(leads)).await.map_err(Box::new)?;
         // Both halves run to their end: cancelling one in the middle could lose a message.
         tokio::select! {
             ended = hear(events, &self.arrivals, &self.hearing) => ended,
             ended = speak(&client, &mut self.acks) => ended,
+            // Who leads now hears more or less than before: from the beginning, in a new connection.
+            () = changed(&mut self.among) => Ok(()),
         }
     }
+}
+
+/// One hub hears everything. Several share what can be taken in any order, each message for one of them; a box's
+/// status is worth something in its order only, so the one that leads hears it, retained ones first.
+fn filters(leads: Option<bool>) -> Vec<Filter> {
+    let channels = [
+        (Channel::Alert, QoS::AtLeastOnce),
+        (Channel::Reply, QoS::AtLeastOnce),
+        (Channel::Health, QoS::AtMostOnce),
+    ];
+    let share = if leads.is_some() { "$share/signalbox-hub/" } else { "" };
+    let mut filters: Vec<_> =
+        channels.map(|(channel, qos)| Filter::new(format!("{share}{}", channel.filter()), qos)).into();
+    if leads != Some(false) {
+        filters.push(Filter::new(Channel::Status.filter(), QoS::AtLeastOnce));
+    }
+    filters
+}
+
+async fn changed(among: &mut Option<watch::Receiver<bool>>) {
+    if let Some(leads) = among
+        && leads.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 async fn hear(

@@ -1,11 +1,12 @@
 //! Alerts as the API shows them: the record that raised them, its course, its still, its camera's name.
 
+use hub_core::rights::Sites;
 use protocol::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::FromRow;
 
-use super::{Sql, Store, StoreError, sql, sql_for};
+use super::{Sql, Store, StoreError, of_sites, sql, sql_for};
 use crate::incidents::Why;
 
 /// An alert as the API shows it.
@@ -143,9 +144,10 @@ macro_rules! select_alert {
 }
 
 impl Store {
-    /// Up to `limit` alerts, newest first, from behind `before`; and where to go on, if there is more.
+    /// Up to `limit` alerts of these sites, newest first, from behind `before`; and where to go on, if there is more.
     pub async fn alerts(
         &self,
+        sites: &Sites,
         filter: &Filter,
         before: Option<&Cursor>,
         limit: u32,
@@ -154,10 +156,12 @@ impl Store {
             "WHERE ($1 IS NULL OR a.site = $1) AND ($2 IS NULL OR a.agent = $2)
                 AND ($3 IS NULL OR a.camera = $3) AND ($4 IS NULL OR a.kind = $4)
                 AND (a.at, a.agent, a.epoch, a.seq) < ($5, $6, $7, $8)
+                AND ($10 IS NULL OR replace($10, '/' || a.site || '/', '') <> $10)
             ORDER BY a.at DESC, a.agent DESC, a.epoch DESC, a.seq DESC LIMIT $9"
         );
         let query = sql(text).bind(&filter.site).bind(&filter.agent).bind(&filter.camera).bind(&filter.kind);
-        Ok(page(self.read().all::<AlertRow>(behind(query, before, limit)).await?, limit))
+        let query = behind(query, before, limit).bind(of_sites(sites));
+        Ok(page(self.read().all::<AlertRow>(query).await?, limit))
     }
 
     /// Up to `limit` alerts that came into one of these incidents, newest first, from behind `before`.

@@ -31,7 +31,7 @@ impl Subject {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('/');
         let mut part = || parts.next().map(str::to_owned);
         let subject = match part()?.as_str() {
@@ -47,7 +47,10 @@ impl Subject {
 /// Drops what is beyond the bound, now and then; `before` and `latest` are the numbers before and after a commit.
 pub(super) async fn prune(tx: &mut Tx, before: i64, latest: i64) -> Result<(), StoreError> {
     if before / DROPPED != latest / DROPPED {
-        tx.execute(sql("DELETE FROM changes WHERE change <= $1").bind(latest - KEPT)).await?;
+        // What nobody followed yet stays, however long that takes.
+        let statement = sql("DELETE FROM changes WHERE change <= $1
+                AND change <= (SELECT coalesce(min(through), $1) FROM followers)");
+        tx.execute(statement.bind(latest - KEPT)).await?;
     }
     Ok(())
 }

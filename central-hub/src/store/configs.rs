@@ -213,7 +213,7 @@ mod tests {
             (2, "# two\n", "market")
         );
         let audited = store.audited("configured", 10).await.unwrap();
-        assert_eq!((audited.len(), audited[0].agent.as_deref()), (2, Some("gate")));
+        assert_eq!((audited.len(), audited[0].object.as_deref()), (2, Some("gate")));
         assert!(!audited[0].detail.contains("two"));
     }
 

@@ -1,6 +1,7 @@
 //! The two engines behind the store (ADR 7): what they have in common is [`Engine`], what differs is in
 //! their own files. Nothing outside this folder names either of them.
 
+mod backup;
 mod postgres;
 mod schema;
 mod sqlite;
@@ -56,6 +57,10 @@ impl Pools {
             Some(url) => Ok(Self::Postgres(postgres::open(url, settings).await?)),
             None => sqlite::open(data).await,
         }
+    }
+
+    pub(super) fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite { .. })
     }
 
     pub(super) async fn begin(&self) -> Result<Open, Fault> {

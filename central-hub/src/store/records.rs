@@ -211,11 +211,20 @@ impl<'b> Batch<'_, 'b> {
         });
         let statement = sql_for(
             "INSERT INTO records (agent, epoch, seq, hash)
-                SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3) FROM json_each($1) WHERE true
+                SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3) FROM json_each($1)
+                WHERE NOT EXISTS (SELECT 1 FROM swept w
+                    JOIN settled s ON s.agent = w.agent AND s.epoch = w.epoch
+                        AND s.first <= value ->> 2 AND s.last >= value ->> 2
+                    WHERE w.agent = value ->> 0 AND w.epoch = value ->> 1 AND w.through >= value ->> 2)
                 ON CONFLICT (agent, epoch, seq) DO NOTHING RETURNING agent, epoch, seq",
             "INSERT INTO records (agent, epoch, seq, hash)
                 SELECT value ->> 0, value ->> 1, (value ->> 2)::bigint, decode(value ->> 3, 'hex')
                 FROM jsonb_array_elements($1::text::jsonb) AS t (value)
+                WHERE NOT EXISTS (SELECT 1 FROM swept w
+                    JOIN settled s ON s.agent = w.agent AND s.epoch = w.epoch
+                        AND s.first <= (value ->> 2)::bigint AND s.last >= (value ->> 2)::bigint
+                    WHERE w.agent = value ->> 0 AND w.epoch = value ->> 1
+                        AND w.through >= (value ->> 2)::bigint)
                 ON CONFLICT (agent, epoch, seq) DO NOTHING RETURNING agent, epoch, seq",
         );
         let values = serde_json::Value::from_iter(values).to_string();
@@ -385,16 +394,21 @@ impl<'b> Batch<'_, 'b> {
         rejected: Option<RejectReason>,
     ) -> Result<Option<(Vec<u8>, Option<RejectReason>)>, StoreError> {
         let (agent, epoch, seq) = (arrival.agent.as_str(), id.0.as_str(), id.1.cast_signed());
-        let text = "INSERT INTO records (agent, epoch, seq, hash, rejected) VALUES ($1, $2, $3, $4, $5)
+        let text = "INSERT INTO records (agent, epoch, seq, hash, rejected)
+            SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS (SELECT 1 FROM swept w
+                JOIN settled s ON s.agent = w.agent AND s.epoch = w.epoch AND s.first <= $3 AND s.last >= $3
+                WHERE w.agent = $1 AND w.epoch = $2 AND w.through >= $3)
             ON CONFLICT DO NOTHING";
         let claim = sql(text).bind(agent).bind(epoch).bind(seq).bind(hash);
         if self.tx.execute(claim.bind(rejected.map(letters::reason_word))).await? > 0 {
             return Ok(None);
         }
         let text = "SELECT hash, rejected FROM records WHERE agent = $1 AND epoch = $2 AND seq = $3";
-        let (hash, rejected): (Vec<u8>, Option<String>) =
-            self.tx.one(sql(text).bind(agent).bind(epoch).bind(seq)).await?;
-        Ok(Some((hash, rejected.as_deref().map(letters::reason_of))))
+        let row: Option<(Vec<u8>, Option<String>)> =
+            self.tx.optional(sql(text).bind(agent).bind(epoch).bind(seq)).await?;
+        // No row: it was here and was deleted for its age, so what it said is not known any more.
+        let (stored, rejected) = row.unwrap_or_else(|| (hash.to_vec(), None));
+        Ok(Some((stored, rejected.as_deref().map(letters::reason_of))))
     }
 
     async fn letter(

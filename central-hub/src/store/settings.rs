@@ -13,13 +13,16 @@ pub struct Settings {
     pub url: Option<String>,
     /// The file with the password, mode 600. Default: none.
     pub password_file: Option<PathBuf>,
+    /// With several hubs on one database: the folder that all of them mount, for stills and the authority's keys.
+    /// Default: the data folder.
+    pub shared_folder: Option<PathBuf>,
     /// Most connections to PostgreSQL, 2 to 100. Default 10.
     pub connections: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { url: None, password_file: None, connections: 10 }
+        Self { url: None, password_file: None, shared_folder: None, connections: 10 }
     }
 }
 
@@ -34,6 +37,8 @@ pub enum SettingsError {
     PasswordInUrl,
     #[error("[store] password_file belongs to `url`")]
     PasswordAlone,
+    #[error("[store] shared_folder belongs to `url`: SQLite is for one hub alone")]
+    SharedAlone,
     #[error("[store] connections = {0} is out of range: 2 to 100")]
     Connections(u32),
 }
@@ -44,7 +49,11 @@ impl Settings {
             return Err(SettingsError::Connections(self.connections));
         }
         let Some(url) = &self.url else {
-            return if self.password_file.is_some() { Err(SettingsError::PasswordAlone) } else { Ok(()) };
+            return match (&self.password_file, &self.shared_folder) {
+                (Some(_), _) => Err(SettingsError::PasswordAlone),
+                (_, Some(_)) => Err(SettingsError::SharedAlone),
+                _ => Ok(()),
+            };
         };
         let scheme = ["postgres://", "postgresql://"].iter().find_map(|s| url.strip_prefix(s));
         let (place, query) =

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use hub_core::rights::Sites;
 use sqlx::{SqlSafeStr, SqlStr};
 
 /// A statement, bound and ready.
@@ -120,6 +121,15 @@ where
 
     fn value(self) -> Value<'a> {
         self.as_ref().value()
+    }
+}
+
+/// Sites as one parameter, none where it is all of them:
+/// `($1 IS NULL OR replace($1, '/' || site || '/', '') <> $1)`. No id holds a `/`.
+pub fn of_sites(sites: &Sites) -> Option<String> {
+    match sites {
+        Sites::All => None,
+        Sites::Only(sites) => Some(sites.iter().map(|site| format!("/{site}/")).collect()),
     }
 }
 

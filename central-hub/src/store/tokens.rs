@@ -66,7 +66,7 @@ impl Store {
         )
         .await?;
         let detail = format!("A token for {} was made.", identity.common_name());
-        audit::log(&mut tx, "whosecreated", actor, Some(identity.agent.as_str()), &detail).await?;
+        audit::log(&mut tx, "token_created", actor, Some(identity.agent.as_str()), &detail).await?;
         tx.commit().await
     }
 

@@ -1,7 +1,9 @@
 //! Writing, all or nothing, and reading.
 
+use hub_core::audit::Algorithm;
 use tokio::sync::watch;
 
+use super::audit::{self, Note};
 use super::changes::{self, Subject};
 use super::engine::{Open, Pools, Row};
 use super::sql::{Sql, sql, sql_for};
@@ -16,11 +18,18 @@ pub struct Tx {
     latest: watch::Sender<i64>,
     open: Open,
     changed: Vec<Subject>,
+    notes: Vec<Note>,
+    audit_hash: Algorithm,
 }
 
 impl Tx {
-    pub(super) async fn begin(pools: &Pools, latest: &watch::Sender<i64>) -> Result<Self, StoreError> {
-        Ok(Self { open: pools.begin().await?, latest: latest.clone(), changed: Vec::new() })
+    pub(super) async fn begin(
+        pools: &Pools,
+        latest: &watch::Sender<i64>,
+        audit_hash: Algorithm,
+    ) -> Result<Self, StoreError> {
+        let (open, latest) = (pools.begin().await?, latest.clone());
+        Ok(Self { open, latest, changed: Vec::new(), notes: Vec::new(), audit_hash })
     }
 
     /// Whether others may write while this transaction is open.
@@ -69,8 +78,18 @@ impl Tx {
         self.changed.push(subject);
     }
 
+    /// Notes an entry of the audit. It gets its place in the chain at the commit.
+    pub fn audit(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
     /// Makes it so, and tells whoever follows.
     pub async fn commit(mut self) -> Result<(), StoreError> {
+        let notes = std::mem::take(&mut self.notes);
+        if !notes.is_empty() {
+            let algorithm = self.audit_hash;
+            audit::chain(&mut self, notes, algorithm).await?;
+        }
         let latest = self.number_changes().await?;
         self.open.commit().await?;
         if let Some(latest) = latest {
@@ -107,6 +126,11 @@ impl Tx {
 pub struct Read<'a>(pub(super) &'a Pools);
 
 impl Read<'_> {
+    /// Whether other hubs may run on this database.
+    pub(super) fn can_share(&self) -> bool {
+        matches!(self.0, Pools::Postgres(_))
+    }
+
     pub async fn all<R: Row>(&self, statement: Sql<'_>) -> Result<Vec<R>, StoreError> {
         Ok(self.0.all(statement).await?)
     }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
+use super::scope::{Scope, act};
 use super::{App, Refusal};
 use crate::store::agents::AgentView;
 
@@ -23,9 +24,13 @@ pub(super) struct NamedAgent {
 }
 
 /// `GET /agents`
-pub(super) async fn list(State(app): State<App>) -> Result<Json<Agents>, Refusal> {
+pub(super) async fn list(
+    scope: Scope<act::ReadAgents>,
+    State(app): State<App>,
+) -> Result<Json<Agents>, Refusal> {
     let change = app.store.latest_change().await?;
-    let agents = app.store.agents(None).await?;
+    let mut agents = app.store.agents(None).await?;
+    agents.retain(|agent| scope.sites().contains_text(&agent.site));
     Ok(Json(Agents { agents: agents.into_iter().map(|a| named(&app, a)).collect(), change }))
 }
 

@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use protocol::{AgentId, AlertId, Epoch};
 use serde::{Deserialize, Serialize};
 
+use super::scope::{Scope, act};
 use super::{App, Refusal};
 use crate::store::alerts::{AlertView, Cursor, Filter};
 
@@ -32,6 +33,7 @@ pub(super) struct Page {
 
 /// `GET /alerts`
 pub(super) async fn list(
+    scope: Scope<act::ReadAlerts>,
     State(app): State<App>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Page>, Refusal> {
@@ -49,18 +51,19 @@ pub(super) async fn list(
     };
     let filter = Filter { site: wanted.site, agent: wanted.agent, camera: wanted.camera, kind: wanted.kind };
     let change = app.store.latest_change().await?;
-    let (alerts, next) = app.store.alerts(&filter, before.as_ref(), limit).await?;
+    let (alerts, next) = app.store.alerts(scope.sites(), &filter, before.as_ref(), limit).await?;
     Ok(Json(Page { alerts, next: next.map(|c| c.to_text()), change }))
 }
 
 /// `GET /alerts/{agent}/{epoch}/{seq}`
 pub(super) async fn detail(
+    scope: Scope<act::ReadAlerts>,
     State(app): State<App>,
     path: Result<Path<(AgentId, Epoch, u64)>, PathRejection>,
 ) -> Result<Json<AlertView>, Refusal> {
     let id = alert_id(path)?;
     let found = app.store.alert(id.agent.as_str(), id.epoch.as_str(), id.seq.cast_signed()).await?;
-    found.map(Json).ok_or_else(|| Refusal::not_found("there is no such alert"))
+    Ok(Json(scope.own(found, "there is no such alert")?))
 }
 
 /// The alert that a path names.

@@ -12,11 +12,18 @@ pub struct Refusal {
     pub status: StatusCode,
     pub code: &'static str,
     pub message: String,
+    /// Seconds after which another try makes sense.
+    pub after: Option<i64>,
 }
 
 impl Refusal {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), after: None }
+    }
+
+    #[must_use]
+    pub fn after(self, seconds: i64) -> Self {
+        Self { after: Some(seconds), ..self }
     }
 
     pub fn bad_request(message: impl Into<String>) -> Self {
@@ -51,6 +58,9 @@ impl IntoResponse for Refusal {
         let mut response = (self.status, Json(body)).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -14,9 +14,11 @@ use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures::Stream;
 use futures::stream::{self, StreamExt};
+use hub_core::rights::Action;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::scope::{Person, Scope, act};
 use super::{App, Refusal, session};
 use crate::store::StoreError;
 use crate::store::changes::Subject;
@@ -28,8 +30,8 @@ const FARTHEST: i64 = 5_000;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Other processes change the database too and cannot tell us.
 const LOOK_ANYWAY: Duration = Duration::from_secs(2);
-/// How long a feed may outlive its session: it expires, or its user gets a new password.
-const SESSION_CHECK: Duration = Duration::from_secs(30);
+/// How long a feed may outlive its session, or the rights it was opened with.
+const SESSION_CHECK: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
 pub(super) struct From {
@@ -38,6 +40,7 @@ pub(super) struct From {
 
 /// `GET /feed`
 pub(super) async fn follow(
+    scope: Scope<act::FollowFeed>,
     State(app): State<App>,
     from: Result<Query<From>, QueryRejection>,
     headers: HeaderMap,
@@ -53,7 +56,8 @@ pub(super) async fn follow(
         news,
         ready: VecDeque::new(),
         fresh: true,
-        session: session::token(&headers).unwrap_or_default().to_owned(),
+        token: session::token(&headers).unwrap_or_default().to_owned(),
+        person: scope.person().clone(),
         checked: Instant::now(),
         _permit: permit,
         app: app.clone(),
@@ -69,8 +73,9 @@ struct Reader {
     ready: VecDeque<Event>,
     /// Not a single portion was read yet.
     fresh: bool,
-    /// The session's token, and when it was last known to be good.
-    session: String,
+    /// Whose feed it is, the session's token, and when both were last known to be good.
+    person: Person,
+    token: String,
     checked: Instant,
     app: App,
     _permit: OwnedSemaphorePermit,
@@ -80,9 +85,10 @@ impl Reader {
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         loop {
             if self.checked.elapsed() >= SESSION_CHECK {
-                match self.app.store.session_user(&self.session).await {
-                    Ok(Some(_)) => self.checked = Instant::now(),
-                    Ok(None) => return None,
+                match self.app.store.session(&self.token, self.app.limits).await {
+                    // With other rights it begins anew: what was sent so far may be too much or too little.
+                    Ok(Some(now)) if now.grants == *self.person.grants() => self.checked = Instant::now(),
+                    Ok(_) => return None,
                     Err(error) => {
                         tracing::error!(%error, "feed ended");
                         return None;
@@ -130,17 +136,25 @@ impl Reader {
             let event = Event::default().id(number.to_string());
             match subject {
                 Subject::Alert { agent, epoch, seq } => {
-                    if let Some(alert) = store.alert(&agent, &epoch, seq).await? {
+                    let sites = self.person.grants().sites(Action::ReadAlerts);
+                    let alert = store.alert(&agent, &epoch, seq).await?;
+                    if let Some(alert) = alert.filter(|a| sites.contains_text(&a.site)) {
                         self.ready.extend(event.event("alert").json_data(alert));
                     }
                 }
                 Subject::Incident { site, incident } => {
-                    if let Some(incident) = store.incident(&site, &incident).await? {
+                    let sites = self.person.grants().sites(Action::ReadIncidents);
+                    let incident = store.incident(&site, &incident).await?;
+                    if let Some(incident) = incident.filter(|i| sites.contains_text(&i.site)) {
                         self.ready.extend(event.event("incident").json_data(incident));
                     }
                 }
                 Subject::Agent(agent) => {
+                    let sites = self.person.grants().sites(Action::ReadAgents);
                     for view in store.agents(Some(&agent)).await? {
+                        if !sites.contains_text(&view.site) {
+                            continue;
+                        }
                         let view = super::agents::named(&self.app, view);
                         self.ready.extend(event.clone().event("agent").json_data(view));
                     }

@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use hub_core::correlate::{IncidentId, Severity};
 use protocol::{AgentId, AlertId, CameraId, Epoch, SiteId};
 use serde::{Deserialize, Serialize};
 
-use super::session::User;
+use super::scope::{Act, Scope, act};
 use super::{App, Refusal};
 use crate::store::alerts::{self, AlertView};
 use crate::store::incidents::by_hand::Stays;
@@ -77,6 +77,7 @@ type IncidentPath = Result<Path<(SiteId, String)>, PathRejection>;
 
 /// `GET /incidents`
 pub(super) async fn list(
+    scope: Scope<act::ReadIncidents>,
     State(app): State<App>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Page>, Refusal> {
@@ -116,21 +117,23 @@ pub(super) async fn list(
         None => None,
     };
     let change = app.store.latest_change().await?;
-    let (incidents, next) = app.store.incidents(&filter, order, after.as_ref(), limit).await?;
+    let (incidents, next) = app.store.incidents(scope.sites(), &filter, order, after.as_ref(), limit).await?;
     Ok(Json(Page { incidents, next: next.map(|c| c.to_text()), change }))
 }
 
 /// `GET /incidents/{site}/{incident}`. The id of one that has become part of another answers with that one.
 pub(super) async fn detail(
+    scope: Scope<act::ReadIncidents>,
     State(app): State<App>,
     path: IncidentPath,
 ) -> Result<Json<IncidentView>, Refusal> {
     let (site, incident) = incident_id(path)?;
-    Ok(Json(found(&app, &site, &incident).await?))
+    Ok(Json(found(&scope, &app, &site, &incident).await?))
 }
 
 /// `GET /incidents/{site}/{incident}/alerts`: with what has become part of it, newest first.
 pub(super) async fn alerts(
+    scope: Scope<act::ReadIncidents>,
     State(app): State<App>,
     path: IncidentPath,
     wanted: Result<Query<WantedAlerts>, QueryRejection>,
@@ -145,19 +148,20 @@ pub(super) async fn alerts(
         ),
         None => None,
     };
-    let incident = found(&app, &site, &incident).await?.incident;
+    let incident = found(&scope, &app, &site, &incident).await?.incident;
     let (alerts, next) = app.store.alerts_of(site.as_str(), &incident, before.as_ref(), limit).await?;
     Ok(Json(AlertPage { alerts, next: next.map(|c| c.to_text()) }))
 }
 
 /// `POST /incidents/{site}/{incident}/split`: the new incident.
 pub(super) async fn split(
+    scope: Scope<act::ReshapeIncidents>,
     State(app): State<App>,
-    Extension(user): Extension<User>,
     path: IncidentPath,
     body: Result<Json<Split>, JsonRejection>,
 ) -> Result<Response, Refusal> {
     let (site, incident) = incident_id(path)?;
+    let incident = found(&scope, &app, &site, &incident).await?.incident;
     let Json(split) = body?;
     if split.alerts.len() > CHOSEN {
         return Err(Refusal::bad_request(format!("choose {CHOSEN} alerts at most")));
@@ -165,32 +169,39 @@ pub(super) async fn split(
     let chosen: Vec<AlertId> = split.alerts.iter().map(|text| alert_id(text)).collect::<Result<_, _>>()?;
     let done = app
         .store
-        .retrying(|| app.store.split_incident(user.name(), site.as_str(), &incident, split.version, &chosen))
+        .retrying(|| app.store.split_incident(scope.user(), site.as_str(), &incident, split.version, &chosen))
         .await?;
     let new = done.map_err(stays)?;
-    Ok((StatusCode::CREATED, Json(found(&app, &site, &new).await?)).into_response())
+    Ok((StatusCode::CREATED, Json(found(&scope, &app, &site, &new).await?)).into_response())
 }
 
 /// `POST /incidents/{site}/{incident}/merge`: the older of the two, which both are from now on.
 pub(super) async fn merge(
+    scope: Scope<act::ReshapeIncidents>,
     State(app): State<App>,
-    Extension(user): Extension<User>,
     path: IncidentPath,
     body: Result<Json<Merge>, JsonRejection>,
 ) -> Result<Json<IncidentView>, Refusal> {
     let (site, incident) = incident_id(path)?;
+    let incident = found(&scope, &app, &site, &incident).await?.incident;
     let Json(merge) = body?;
     let with = uuid(&merge.with)?;
     let done = app
         .store
-        .retrying(|| app.store.merge_incidents(user.name(), site.as_str(), &incident, merge.version, &with))
+        .retrying(|| app.store.merge_incidents(scope.user(), site.as_str(), &incident, merge.version, &with))
         .await?;
-    Ok(Json(found(&app, &site, &done.map_err(stays)?).await?))
+    Ok(Json(found(&scope, &app, &site, &done.map_err(stays)?).await?))
 }
 
-async fn found(app: &App, site: &SiteId, incident: &str) -> Result<IncidentView, Refusal> {
+/// An incident of one's own sites.
+async fn found<A: Act>(
+    scope: &Scope<A>,
+    app: &App,
+    site: &SiteId,
+    incident: &str,
+) -> Result<IncidentView, Refusal> {
     let found = app.store.incident_now(site.as_str(), incident).await?;
-    found.ok_or_else(|| Refusal::not_found("there is no such incident"))
+    scope.own(found, "there is no such incident")
 }
 
 fn stays(why: Stays) -> Refusal {

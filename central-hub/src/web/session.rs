@@ -1,155 +1,147 @@
-//! Logging in and out, and the two guards before the operators' routes: a session, and the same origin.
-
-use std::net::SocketAddr;
-use std::sync::LazyLock;
+//! Sessions over HTTP: who one is, what one is logged in with; and the guard against other sites' pages.
+//! Logging in itself is `login`'s.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, Extension, Request, State};
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use hub_core::rights::Role;
+use protocol::Timestamp;
+use serde::{Deserialize, Serialize};
 
+use super::scope::Person;
 use super::{App, Refusal};
-use crate::credential;
-use crate::store::operators::SESSION_MS;
+use crate::store::sessions::Session;
 
-const COOKIE: &str = "signalbox_session";
-const MOST_CHARS: usize = 256;
+pub(super) const COOKIE: &str = "signalbox_session";
+const REASON_CHARS: usize = 200;
 
-/// The logged-in user of a request.
-#[derive(Debug, Clone)]
-pub(super) struct User(String);
-
-impl User {
-    pub(super) fn name(&self) -> &str {
-        &self.0
-    }
+/// Who one is.
+#[derive(Serialize)]
+pub(super) struct Oneself {
+    user: String,
+    name: Option<String>,
+    /// What counts in this session.
+    grants: Vec<GrantView>,
+    /// This session was opened with a second factor.
+    second_factor: bool,
+    /// Something is held that counts only with a second factor: set one up, or log in with it.
+    second_factor_wanted: bool,
+    /// One has a second factor.
+    has_second_factor: bool,
+    /// What one said one is looking for, while it holds.
+    reason: Option<String>,
 }
 
-/// Either a user with a password, or the token of a one-time link.
-#[derive(Deserialize)]
+/// A role at a site, or at all.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Login {
-    user: Option<String>,
-    password: Option<String>,
-    token: Option<String>,
+pub(super) struct GrantView {
+    pub role: String,
+    /// Absent or null: at all sites.
+    #[serde(default)]
+    pub site: Option<String>,
 }
 
-/// `POST /session`
-pub(super) async fn open(
-    State(app): State<App>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    login: Result<Json<Login>, JsonRejection>,
-) -> Result<Response, Refusal> {
-    let Json(login) = login?;
-    let user = match login {
-        Login { user: Some(user), password: Some(password), token: None } => {
-            by_password(&app, peer, user, password).await?
+impl Oneself {
+    pub(super) fn of(session: &Session) -> Self {
+        let grant = |g: &hub_core::rights::Grant| GrantView {
+            role: g.role.as_str().to_owned(),
+            site: g.site.as_ref().map(|s| s.as_str().to_owned()),
+        };
+        let wanted = |role: &Role| role.needs_second_factor() && session.held.holds(*role);
+        Self {
+            user: session.account.clone(),
+            name: session.name.clone(),
+            grants: session.grants.iter().map(grant).collect(),
+            second_factor: session.second_factor,
+            second_factor_wanted: !session.second_factor && Role::ALL.iter().any(wanted),
+            has_second_factor: session.has_second_factor,
+            reason: session.reason.clone(),
         }
-        Login { user: None, password: None, token: Some(token) } => by_link(&app, peer, &token).await?,
-        _ => return Err(Refusal::bad_request("send either `user` and `password`, or `token`")),
-    };
-    let token = credential::random_token().map_err(|error| {
-        tracing::error!(%error, "no session opened");
-        Refusal::internal()
-    })?;
-    app.store.open_session(&user, &token).await?;
-    tracing::info!(user, peer = %peer.ip(), "logged in");
-    let age = SESSION_MS / 1000;
-    let secure = if app.tls { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age={age}{secure}");
-    Ok(([(header::SET_COOKIE, cookie)], Json(serde_json::json!({ "user": user }))).into_response())
-}
-
-async fn by_password(app: &App, peer: SocketAddr, user: String, password: String) -> Result<String, Refusal> {
-    /// Checked where there is no such user, so that the answer takes as long.
-    static NOBODY: LazyLock<String> =
-        LazyLock::new(|| credential::password_hash("nobody").unwrap_or_default());
-    if user.chars().count() > MOST_CHARS || password.chars().count() > MOST_CHARS {
-        return Err(wrong());
     }
-    // Whoever comes while this many wait shall not wait behind them for a minute.
-    let _place = app.password_queue.try_acquire().map_err(|_| Refusal::busy())?;
-    admit(app, &user, peer).await?;
-    let hash = app.store.password_hash_of(&user).await?;
-    let _permit = app.password_checks.acquire().await.map_err(|_| Refusal::busy())?;
-    let matches = tokio::task::spawn_blocking(move || match hash {
-        Some(hash) => credential::password_matches(&password, &hash),
-        None => {
-            credential::password_matches(&password, &NOBODY);
-            false
-        }
-    });
-    if !matches.await.unwrap_or(false) {
-        tracing::warn!(user, peer = %peer.ip(), "login refused");
-        return Err(wrong());
-    }
-    app.store.first_password_used(&user);
-    Ok(user)
-}
-
-async fn by_link(app: &App, peer: SocketAddr, token: &str) -> Result<String, Refusal> {
-    admit(app, "one-time link", peer).await?;
-    app.store.use_login_link(token).await?.ok_or_else(|| {
-        tracing::warn!(peer = %peer.ip(), "one-time link refused");
-        let message =
-            "this link was used already or is too old; make a new one with `central-hub user login-link`";
-        Refusal::new(StatusCode::UNAUTHORIZED, "link_used", message)
-    })
-}
-
-async fn admit(app: &App, account: &str, peer: SocketAddr) -> Result<(), Refusal> {
-    if app.store.admit_login(account, &peer.ip().to_string()).await? {
-        return Ok(());
-    }
-    tracing::warn!(account, peer = %peer.ip(), "too many login attempts");
-    let message = "too many attempts; wait a minute and try again";
-    Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", message))
-}
-
-fn wrong() -> Refusal {
-    Refusal::new(StatusCode::UNAUTHORIZED, "wrong_login", "user or password is wrong")
 }
 
 /// `GET /session`
-pub(super) async fn show(Extension(User(user)): Extension<User>) -> Json<serde_json::Value> {
-    Json(serde_json::json!({ "user": user }))
+pub(super) async fn show(person: Person) -> Json<Oneself> {
+    Json(Oneself::of(person.session()))
 }
 
 /// `DELETE /session`
-pub(super) async fn close(State(app): State<App>, headers: HeaderMap) -> Result<Response, Refusal> {
-    if let Some(token) = token(&headers) {
-        app.store.close_session(token).await?;
-    }
+pub(super) async fn close(person: Person, State(app): State<App>) -> Result<Response, Refusal> {
+    app.store.end_session(person.user(), &person.session().id).await?;
     let secure = if app.tls { "; Secure" } else { "" };
     let cookie = format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0{secure}");
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
 
-/// Lets a request with a session through, and says whose it is.
-pub(super) async fn require(
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reason {
+    reason: String,
+}
+
+/// `PUT /session/reason`: what one is looking for; holds for half an hour and stands with what one looks at.
+pub(super) async fn give_reason(
+    person: Person,
     State(app): State<App>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, Refusal> {
-    let user = match token(request.headers()) {
-        Some(token) => app.store.session_user(token).await?,
-        None => None,
+    reason: Result<Json<Reason>, JsonRejection>,
+) -> Result<StatusCode, Refusal> {
+    let Json(Reason { reason }) = reason?;
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_CHARS || reason.chars().any(char::is_control) {
+        return Err(Refusal::bad_request("`reason` must have 1 to 200 characters on one line"));
+    }
+    app.store.set_session_reason(person.session(), reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Serialize)]
+pub(super) struct Sessions {
+    sessions: Vec<SessionView>,
+}
+
+#[derive(Serialize)]
+struct SessionView {
+    id: String,
+    /// The one that asks.
+    this: bool,
+    opened_at: Timestamp,
+    idle_minutes: i64,
+    source: String,
+    browser: String,
+    second_factor: bool,
+}
+
+/// `GET /sessions`: one's own.
+pub(super) async fn list(person: Person, State(app): State<App>) -> Result<Json<Sessions>, Refusal> {
+    let sessions = app.store.sessions_of(person.user(), app.limits).await?;
+    let view = |s: crate::store::sessions::Listed| SessionView {
+        this: s.id == person.session().id,
+        id: s.id,
+        opened_at: Timestamp::from_unix_ms(s.created_at),
+        idle_minutes: s.idle_minutes,
+        source: s.source,
+        browser: s.browser,
+        second_factor: s.second_factor,
     };
-    let Some(user) = user else {
-        let message = "log in first: POST /api/v1/session";
-        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "not_logged_in", message));
-    };
-    request.extensions_mut().insert(User(user));
-    let mut response = next.run(request).await;
-    // What operators see belongs in no shared cache; a handler may have said more exactly.
-    response
-        .headers_mut()
-        .entry(header::CACHE_CONTROL)
-        .or_insert(axum::http::HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(Json(Sessions { sessions: sessions.into_iter().map(view).collect() }))
+}
+
+/// `DELETE /sessions/{session}`: one of one's own.
+pub(super) async fn end(
+    person: Person,
+    State(app): State<App>,
+    session: Result<Path<String>, PathRejection>,
+) -> Result<StatusCode, Refusal> {
+    let Path(session) = session.map_err(|e| Refusal::bad_request(e.body_text()))?;
+    if app.store.end_session(person.user(), &session).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Refusal::not_found("you have no such session"))
+    }
 }
 
 /// Refuses what another site's page makes a browser send.
@@ -173,13 +165,17 @@ fn is_same_origin(headers: &HeaderMap) -> bool {
 }
 
 pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, COOKIE)
+}
+
+pub(super) fn cookie<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|v| v.to_str().ok())
         .flat_map(|v| v.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(name, value)| (name == COOKIE).then_some(value))
+        .find_map(|(name, value)| (name == wanted).then_some(value))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use central_hub::store::Store;
 use central_hub::store::alerts::{AlertView, Filter};
 use central_hub::store::certificates::Issued;
 use central_hub::store::tokens::Redeemed;
+use hub_core::rights::Sites;
 use protocol::enrol::Identity;
 use protocol::{Ack, Command, Order, Outcome, Reply};
 use rumqttc::v5::mqttbytes::QoS;
@@ -53,7 +54,7 @@ impl Hub {
         let (to_link, acks) = mpsc::channel(QUEUED_ACKS);
         let (hearing, mut heard) = watch::channel(false);
         let stop = CancellationToken::new();
-        let link = Link { broker: broker.for_hub(), arrivals: to_writer, acks, hearing };
+        let link = Link { broker: broker.for_hub(), arrivals: to_writer, acks, hearing, among: None };
         let tasks = vec![
             tokio::spawn(writer::run(store.clone(), arrivals, to_link, backlog, mpsc::channel(1).1)),
             tokio::spawn(link.run(stop.clone())),
@@ -88,7 +89,8 @@ impl Hub {
     pub async fn alerts(&self) -> Vec<AlertView> {
         let (mut all, mut before) = (Vec::new(), None);
         loop {
-            let (page, next) = self.store.alerts(&Filter::default(), before.as_ref(), 200).await.unwrap();
+            let (page, next) =
+                self.store.alerts(&Sites::All, &Filter::default(), before.as_ref(), 200).await.unwrap();
             all.extend(page);
             before = next;
             if before.is_none() {
@@ -285,8 +287,10 @@ async fn answer(client: &AsyncClient, packet: &Packet) {
     let Packet::Publish(publish) = packet else { return };
     let topic = String::from_utf8_lossy(&publish.topic);
     let Some(own) = topic.strip_suffix("/command") else { return };
-    let command: Command = serde_json::from_slice(&publish.payload).unwrap();
-    assert_eq!(command.order, Order::Present);
+    let Ok(command) = serde_json::from_slice::<Command>(&publish.payload) else { return };
+    if command.order != Order::Present {
+        return;
+    }
     let reply = Reply { v: 1, id: command.id, outcome: Outcome::Done, reason: None };
     let payload = serde_json::to_vec(&reply).unwrap();
     let _ = client.try_publish(format!("{own}/reply"), QoS::AtLeastOnce, false, payload);

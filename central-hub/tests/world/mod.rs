@@ -3,7 +3,7 @@
 #![allow(dead_code)]
 
 #[path = "../cluster/mod.rs"]
-mod cluster;
+pub mod cluster;
 pub mod https;
 
 use std::fs::File;
@@ -50,6 +50,11 @@ pub struct World {
 impl World {
     /// An empty folder and settings with free ports; nothing runs yet.
     pub fn new() -> Self {
+        Self::on(store_settings(), "")
+    }
+
+    /// The same on a database of one's own, with more settings.
+    pub fn on(store: Settings, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (data, wall) = (folder.path().join("data"), folder.path().join("wall"));
         std::fs::create_dir(&wall).unwrap();
@@ -59,9 +64,8 @@ impl World {
         let settings = format!(
             "hub.data = {data:?}\nhttp.listen = \"127.0.0.1:0\"\nagents.listen = \"127.0.0.1:0\"\nbroker.listen = \"127.0.0.1:0\"\nwall.folder = {wall:?}\n"
         );
-        let store = store_settings();
         let url = store.url.as_ref().map_or(String::new(), |url| format!("store.url = {url:?}\n"));
-        std::fs::write(folder.path().join("hub.toml"), settings + &url).unwrap();
+        std::fs::write(folder.path().join("hub.toml"), settings + &url + more).unwrap();
         Self { folder, hub: None, ports: Ports { http: 0, agents: 0, mqtt: None }, store }
     }
 

@@ -11,8 +11,9 @@ const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '
 const POLICY = "default-src 'self'; require-trusted-types-for 'script'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 /** Starts it on a free port (or the one given) and answers with its hands.
- *  `user`: who may sign in, with which password; `tokens`: one-time links. */
-export async function startHub({ port = 0, user = 'guard', password = 'lamp', tokens = ['once'] } = {}) {
+ *  `user`: who may sign in, with which password, called what; `code`: what the second factor shows, where one is
+ *  set up; `tokens`: one-time links. */
+export async function startHub({ port = 0, user = 'guard', name = '王值班', password = 'lamp', code = '', tokens = ['once'] } = {}) {
   const state = {
     /** @type {any[]} */ alerts: [],
     /** @type {any[]} */ agents: [],
@@ -26,7 +27,7 @@ export async function startHub({ port = 0, user = 'guard', password = 'lamp', to
   }
   const server = createServer((request, response) => {
     if (state.silent) return void request.socket.destroy()
-    answer(state, { user, password }, request, response).catch((error) => {
+    answer(state, { user, name, password, code }, request, response).catch((error) => {
       response.writeHead(500, { 'Content-Type': 'application/json' })
       response.end(JSON.stringify({ error: { code: 'broken', message: String(error) } }))
     })
@@ -98,16 +99,19 @@ async function answer(state, proof, request, response) {
   if (path === '/session' && request.method === 'POST') {
     const asked = JSON.parse(await body(request))
     if (++state.tries > 5) return refuse(429, 'too_many_tries', { 'Retry-After': '90' })
-    const good = asked.token ? state.tokens.delete(asked.token) : asked.user === proof.user && asked.password === proof.password
+    const good = asked.token ? state.tokens.has(asked.token) : asked.user === proof.user && asked.password === proof.password
     if (!good) return refuse(401, 'wrong')
+    if (proof.code && asked.code === undefined) return refuse(401, 'code_needed')
+    if (proof.code && asked.code !== proof.code) return refuse(401, 'wrong_code')
+    state.tokens.delete(asked.token)
     state.tries = 0
     const key = `k${state.sessions.size}${Date.now()}`
     state.sessions.add(key)
-    return say(200, { user: proof.user }, { 'Set-Cookie': `session=${key}; HttpOnly; SameSite=Strict; Path=/` })
+    return say(200, { user: proof.user, name: proof.name }, { 'Set-Cookie': `session=${key}; HttpOnly; SameSite=Strict; Path=/` })
   }
   if (!state.sessions.has(cookie)) return refuse(401, 'no_session')
   if (path === '/session' && request.method === 'DELETE') return state.sessions.delete(cookie), say(204)
-  if (path === '/session') return say(200, { user: proof.user })
+  if (path === '/session') return say(200, { user: proof.user, name: proof.name })
   if (path === '/agents') return say(200, { agents: state.agents })
   if (path === '/alerts') return say(200, alertPage(state, url.searchParams))
   if (path === '/feed') return feed(state, request, response, refuse)

@@ -25,9 +25,17 @@ export interface Filter {
 /** The hub's clock minus this machine's, in ms, as of the last answer. */
 export let hubClockAhead = 0
 
-export const session = (): Promise<{ user: string }> => ask('GET', 'session')
-export const signIn = (proof: { user: string; password: string } | { token: string }): Promise<{ user: string }> =>
-  ask('POST', 'session', proof)
+/** Who is signed in. */
+export interface Oneself {
+  user: string
+  name?: string | null
+}
+
+/** A code of the second factor goes with either, where one is set up. */
+export type Proof = ({ user: string; password: string } | { token: string }) & { code?: string }
+
+export const session = (): Promise<Oneself> => ask('GET', 'session')
+export const signIn = (proof: Proof): Promise<Oneself> => ask('POST', 'session', proof)
 export const signOut = (): Promise<void> => ask('DELETE', 'session')
 export const agents = async (): Promise<Agent[]> => (await ask<{ agents: Agent[] }>('GET', 'agents')).agents
 

@@ -28,9 +28,11 @@ function Page(props: { token: string | null }) {
   const [face, setFace] = createSignal<Face>(props.token ? 'login' : 'starting')
   const [note, setNote] = createSignal<LoginNote | null>(null)
   const [token, setToken] = createSignal(props.token)
+  const [who, setWho] = createSignal<hub.Oneself | null>(null)
 
-  const toWall = () => {
+  const toWall = (oneself: hub.Oneself) => {
     setToken(null)
+    setWho(oneself)
     history.replaceState(null, '', '/' + location.search)
     setFace('wall')
   }
@@ -53,6 +55,7 @@ function Page(props: { token: string | null }) {
       </Match>
       <Match when={face() === 'wall'}>
         <Wall
+          who={who()}
           onSessionEnd={() => toLogin('expired')}
           onSignOut={() => void hub.signOut().then(() => toLogin('signedOut'), () => toLogin('expired'))}
         />

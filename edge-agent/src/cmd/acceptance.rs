@@ -5,9 +5,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use settings::owner;
 
+use super::settings::Settings;
 use crate::acceptance::{self, Acceptance};
-use crate::wording::{Language, table};
+use crate::wording::{Language, Speech, table};
 
 /// Try every camera to the hub and back, and write the report that is handed over.
 ///
@@ -15,36 +17,38 @@ use crate::wording::{Language, table};
 /// everything passed, and with 2 when something did not.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The configuration of the running agent.
-    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
-    config: PathBuf,
+    #[command(flatten)]
+    settings: Settings,
     /// Where acceptance.html and acceptance.json go.
     #[arg(long, value_name = "FOLDER", default_value = "acceptance")]
     out: PathBuf,
     /// Print the JSON on standard output as well, instead of a list.
     #[arg(long)]
     json: bool,
-    /// The language of the list: zh or en. By default as LANG says, else Chinese. The report has both.
-    #[arg(long, value_enum)]
-    lang: Option<Language>,
+    #[command(flatten)]
+    speech: Speech,
 }
 
 /// Something did not pass.
 const FAILED: i32 = 2;
 
 pub fn execute(args: Args) -> anyhow::Result<()> {
-    let language = args.lang.unwrap_or_else(Language::of_environment);
-    let acceptance = acceptance::run(&args.config).context(language.pick(
-        "验收不能进行；服务必须正在运行，盒子必须已登记",
-        "no acceptance: the service must run, and the box must be enrolled",
-    ))?;
+    let language = args.speech.language();
+    let taken = args.settings.take().map(drop);
+    let acceptance =
+        taken.and_then(|()| Ok(acceptance::run(args.settings.file())?)).context(language.pick(
+            "验收不能进行；服务必须正在运行，盒子必须已登记",
+            "no acceptance: the service must run, and the box must be enrolled",
+        ))?;
     let json = serde_json::to_string(&acceptance)?;
-    let mut folder = std::fs::DirBuilder::new();
-    folder.recursive(true).mode(0o700);
-    folder.create(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
     let page = args.out.join("acceptance.html");
-    write(&page, &acceptance::html(&acceptance))?;
-    write(&args.out.join("acceptance.json"), &json)?;
+    owner::as_caller(|| {
+        let mut folder = std::fs::DirBuilder::new();
+        folder.recursive(true).mode(0o700);
+        folder.create(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+        write(&page, &acceptance::html(&acceptance))?;
+        write(&args.out.join("acceptance.json"), &json)
+    })?;
     let text = if args.json { format!("{json}\n") } else { list(&acceptance, &page, language) };
     let _ = std::io::stdout().write_all(text.as_bytes());
     if !acceptance.passed {

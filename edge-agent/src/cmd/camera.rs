@@ -17,9 +17,10 @@ use std::path::PathBuf;
 
 use protocol::CameraId;
 
+use super::settings::Settings;
 use crate::camera::CameraConfig;
 use crate::config::Config;
-use crate::wording::Language;
+use crate::wording::{Language, Speech};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -46,29 +47,28 @@ enum Command {
 /// What all of them take.
 #[derive(Debug, Clone, clap::Args)]
 struct Common {
-    /// The configuration; camera files are in the folder `cameras` beside it.
-    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
-    config: PathBuf,
+    #[command(flatten)]
+    settings: Settings,
     /// One JSON object on standard output.
     #[arg(long)]
     json: bool,
-    /// The language: zh or en. By default as LANG says, else Chinese.
-    #[arg(long, value_enum)]
-    lang: Option<Language>,
+    #[command(flatten)]
+    speech: Speech,
 }
 
 impl Common {
     fn language(&self) -> Language {
-        self.lang.unwrap_or_else(Language::of_environment)
+        self.speech.language()
     }
 
+    /// From then on root's command works as the service's user.
     fn read(&self) -> anyhow::Result<Config> {
-        Ok(Config::read(&self.config)?)
+        self.settings.take()
     }
 
     /// The folder that camera files are beside.
     fn base(&self) -> PathBuf {
-        self.config.parent().map(PathBuf::from).unwrap_or_default()
+        self.settings.base()
     }
 }
 

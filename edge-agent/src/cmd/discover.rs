@@ -2,15 +2,15 @@
 
 use std::io::Write;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 
 use anyhow::Context;
 use settings::Span;
 
+use super::settings::Settings;
 use crate::config::Config;
 use crate::discover::{self, Findings, Found, Network, Search};
 use crate::onvif::address;
-use crate::wording::{Language, table};
+use crate::wording::{Language, Speech, table};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -30,15 +30,13 @@ pub struct Args {
     /// Ports that are asked for ONVIF in the given networks.
     #[arg(long, value_delimiter = ',', default_value = "80,8080,8000")]
     onvif_ports: Vec<u16>,
-    /// The configuration, to tell which cameras are configured already.
-    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
-    config: PathBuf,
     /// One JSON object on standard output.
     #[arg(long)]
     json: bool,
-    /// The language: zh or en. By default as LANG says, else Chinese.
-    #[arg(long, value_enum)]
-    lang: Option<Language>,
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    speech: Speech,
 }
 
 /// Waits longer are a mistake.
@@ -47,7 +45,7 @@ const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 const MOST_PORTS: usize = 8;
 
 pub fn execute(args: Args) -> anyhow::Result<()> {
-    let language = args.lang.unwrap_or_else(Language::of_environment);
+    let language = args.speech.language();
     anyhow::ensure!(args.timeout.0 <= LONGEST_WAIT, "--timeout: at most 60s");
     let most = args.rtsp_ports.len().max(args.onvif_ports.len());
     anyhow::ensure!(most <= MOST_PORTS, "at most {MOST_PORTS} ports of a kind");
@@ -60,9 +58,9 @@ pub fn execute(args: Args) -> anyhow::Result<()> {
         wait: args.timeout.0,
         ..Search::default()
     };
+    // Which are configured already; a box that has no settings yet has no cameras either.
+    let config = args.settings.try_take().ok();
     let findings = discover::search(&search)?;
-    // A box that has no configuration yet has no cameras either.
-    let config = Config::read(&args.config).ok();
     let text = match args.json {
         true => json(&findings, config.as_ref(), &search),
         false => list(&findings, config.as_ref(), language),

@@ -1,37 +1,37 @@
 //! `edge-agent doctor`: prints what `doctor` found, in Chinese or English, or both as JSON.
 
 use std::io::Write;
-use std::path::PathBuf;
 
+use super::settings::Settings;
 use crate::doctor::{self, Check, State};
-use crate::wording::{Language, columns};
+use crate::wording::{Language, Speech, columns};
 
 /// Say what is well and what is not, and how to mend it.
 ///
 /// Ends with 0 when all is well or there are only warnings, and with 2 when something is broken.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The configuration to check.
-    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
-    config: PathBuf,
+    #[command(flatten)]
+    settings: Settings,
     /// Print one JSON object, with every text in both languages.
     #[arg(long)]
     json: bool,
-    /// The language of the list: zh or en. By default as LANG says, else Chinese.
-    #[arg(long, value_enum)]
-    lang: Option<Language>,
+    #[command(flatten)]
+    speech: Speech,
 }
 
 /// Something is broken.
 const BROKEN: i32 = 2;
 
 pub fn execute(args: Args) -> anyhow::Result<()> {
-    let checks = doctor::all(&args.config);
+    // What is wrong with the settings is one of the findings.
+    let _ = args.settings.try_take();
+    let checks = doctor::all(args.settings.file());
     let worst = checks.iter().map(|c| c.state).max().unwrap_or(State::Ok);
     let text = if args.json {
         format!("{}\n", serde_json::json!({ "state": worst, "checks": checks }))
     } else {
-        list(&checks, args.lang.unwrap_or_else(Language::of_environment))
+        list(&checks, args.speech.language())
     };
     // Whoever reads it may stop reading, as `head` does.
     let _ = std::io::stdout().write_all(text.as_bytes());

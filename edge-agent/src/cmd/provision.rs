@@ -11,7 +11,7 @@ mod steps;
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config};
-use crate::wording::{Language, Text};
+use crate::wording::{Speech, Text};
 use report::{Failure, Report};
 use steps::Enrolling;
 
@@ -32,14 +32,13 @@ pub struct Args {
     /// Replace the identity that the box already has, by a new token.
     #[arg(long)]
     again: bool,
-    /// The language: zh or en. By default as the environment says, else Chinese.
-    #[arg(long, value_enum)]
-    lang: Option<Language>,
+    #[command(flatten)]
+    speech: Speech,
 }
 
 /// Exit code 0 when every step is done or was not needed.
 pub fn execute(args: Args) -> anyhow::Result<()> {
-    let language = args.lang.unwrap_or_else(Language::of_environment);
+    let language = args.speech.language();
     let mut report = Report::new(language);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match runtime.block_on(course(&args, &mut report)) {

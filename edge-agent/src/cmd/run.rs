@@ -1,24 +1,21 @@
 //! `edge-agent run`: watch the cameras of a configuration until stopped.
 
-use std::path::PathBuf;
-
 use anyhow::Context;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use super::settings::Settings;
 use crate::run::{self, Reload};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The configuration.
-    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
-    config: PathBuf,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 pub fn execute(args: Args) -> anyhow::Result<()> {
     crate::logging::start();
-    let config = Config::read(&args.config)?;
+    let config = args.settings.take()?;
     let stop = CancellationToken::new();
     let (reload, reloads) = run::reloads();
     stop_on_signal(stop.clone(), reload.clone())?;

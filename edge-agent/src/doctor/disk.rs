@@ -41,10 +41,13 @@ pub(super) fn checks(patient: &Patient) -> Vec<Check> {
                 format!("不能写入 {}：{}", folder.display(), why.zh),
                 format!("cannot write into {}: {}", folder.display(), why.en),
             );
-            let cure = Text::new(
-                "修正目录的属主和权限；若变为只读，查看 dmesg，磁盘可能损坏",
-                "mend the folder's owner and rights; if it turned read-only, look at dmesg: the disk may be failing",
-            );
+            let cure = match error.kind() {
+                std::io::ErrorKind::PermissionDenied => words::rights(folder),
+                _ => Text::new(
+                    "若磁盘变为只读，查看 dmesg：磁盘可能损坏；否则清理空间",
+                    "if the disk turned read-only, look at dmesg: it may be failing; else free space",
+                ),
+            };
             checks[0] = SUBJECT.broken(reason, cure);
         }
     }

@@ -1,9 +1,8 @@
 //! The hub over HTTPS, with the box's certificate: recognised, and what it says of the certificate.
 
-use super::clock;
-use super::{Check, Patient, Subject};
+use super::{Check, Patient, Subject, clock, words};
 use crate::hub::{Hub, HubError};
-use crate::identity::{Believed, Folder, Generation, IdentityError, Pass, now_seconds};
+use crate::identity::{Folder, Generation, IdentityError, Pass, Stranger, now_seconds};
 use crate::wording::Text;
 use protocol::enrol::RefusalCode;
 
@@ -41,9 +40,13 @@ pub(super) fn checks(patient: &Patient) -> Vec<Check> {
     }
     let believed = folder.believed();
     let certificate = certificate(&newest, now_seconds());
-    let asked = believed.and_then(|believed| ask(&newest, &believed));
-    match asked {
-        Ok(Ok(hub_time)) => {
+    let pass = believed.and_then(|believed| Pass::of(&newest, &believed));
+    let pass = match pass {
+        Ok(pass) => pass,
+        Err(error) => return vec![without(&error)],
+    };
+    match ask(&pass) {
+        Ok(hub_time) => {
             let address = &newest.home.hub;
             let recognised = SUBJECT.ok(
                 format!("{address} 是发证的中心，承认本盒子的证书"),
@@ -52,21 +55,16 @@ pub(super) fn checks(patient: &Patient) -> Vec<Check> {
             let time = hub_time.map(|hub| clock::against_hub(hub, now_seconds()));
             [certificate, recognised].into_iter().chain(time).collect()
         }
-        Ok(Err(error)) => vec![certificate, refused(&newest.home.hub, &error)],
-        Err(error) => vec![without(&error)],
+        Err(error) => vec![certificate, refused(&newest.home.hub, &error, pass.recognition.stranger())],
     }
 }
 
 /// The hub's time, if it said it.
-fn ask(newest: &Generation, believed: &Believed) -> Result<Result<Option<i64>, HubError>, IdentityError> {
-    let pass = Pass::of(newest, believed)?;
-    let failed = |what: String| HubError::Unreachable { url: newest.home.hub.clone(), what };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return Ok(Err(failed(error.to_string()))),
-    };
-    let told = Hub::new(&newest.home.hub, &pass.tls).map(|hub| runtime.block_on(hub.trust()));
-    Ok(told.and_then(|told| told).map(|told| told.hub_time))
+fn ask(pass: &Pass) -> Result<Option<i64>, HubError> {
+    let url = &pass.home.hub;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| HubError::Unreachable { url: url.clone(), what: e.to_string() })?;
+    Ok(runtime.block_on(Hub::new(url, &pass.tls)?.trust())?.hub_time)
 }
 
 fn certificate(generation: &Generation, now: i64) -> Check {
@@ -81,8 +79,8 @@ fn certificate(generation: &Generation, now: i64) -> Check {
     let due = generation.not_before + (generation.not_after - generation.not_before) / 3 * 2;
     if now > generation.not_after {
         let cure = Text::new(
-            "启动服务，它会自己续期（过期 90 天内）；仍不行则重新登记：edge-agent provision --again",
-            "start the service: it renews by itself within 90 days; else enrol again: edge-agent provision --again",
+            "启动服务，它会自己续期（过期 90 天内）；仍不行再用新令牌登记：sudo edge-agent provision --again",
+            "start the service: it renews by itself within 90 days of the end; only else enrol again, with a new token: sudo edge-agent provision --again",
         );
         return CERTIFICATE.broken(
             Text::new(format!("{who} 的证书已于 {until} 过期"), format!("{who}: it expired at {until}")),
@@ -105,29 +103,39 @@ fn without(error: &IdentityError) -> Check {
         IdentityError::None { .. } => (
             "盒子还没有在中心登记，没有证书".to_owned(),
             Text::new(
-                "在中心生成登记码，然后在盒子上运行：edge-agent provision",
-                "make a token at the hub, then run on the box: edge-agent provision",
+                "在中心生成令牌（central-hub token create），然后在盒子上运行：sudo edge-agent provision",
+                "make a token at the hub (central-hub token create), then run on the box: sudo edge-agent provision",
             ),
         ),
-        IdentityError::File { path, .. } => (
-            format!("不能读取 {}", path.display()),
-            Text::new("用 sudo 再运行一次", "run this again with sudo"),
-        ),
-        _ => (
-            "证书或密钥已损坏".to_owned(),
-            Text::new("重新登记：edge-agent provision --again", "enrol again: edge-agent provision --again"),
-        ),
+        IdentityError::File { path, source, .. } => {
+            (format!("不能读取 {}：{}", path.display(), words::io(source).zh), words::rights(path))
+        }
+        _ => ("证书或密钥已损坏".to_owned(), again()),
     };
     CERTIFICATE.broken(Text::new(zh, error.to_string()), cure)
 }
 
-fn refused(address: &str, error: &HubError) -> Check {
-    let again = Text::new(
-        "在中心生成新的登记码，再运行：edge-agent provision --again",
-        "make a new token at the hub, then run: edge-agent provision --again",
-    );
+fn refused(address: &str, error: &HubError, stranger: Option<Stranger>) -> Check {
+    if let Some(stranger) = stranger {
+        let (zh, cure) = unrecognised(stranger);
+        return SUBJECT.broken(Text::new(format!("{address}：{zh}"), format!("{address}: {stranger}")), cure);
+    }
+    if let HubError::Unreachable { what, .. } = error {
+        let reason = Text::new(
+            format!("{address}：没有应答，无法核对证书"),
+            format!("{address}: no answer, so the certificate could not be checked: {what}"),
+        );
+        // Nothing is wrong with this box's identity: it needs no new one.
+        return SUBJECT.broken(
+            reason,
+            Text::new(
+                "先解决上面“连到中心”一行；若那里正常，请值班员查看中心：systemctl status signalbox-hub。盒子不必重新登记",
+                "mend the line `Way to the hub` above; if that is well, let an operator look at the hub: systemctl status signalbox-hub. The box need not be enrolled again",
+            ),
+        );
+    }
     let (zh, cure) = match error.refusal() {
-        Some(RefusalCode::Revoked) => ("中心已吊销本盒子的证书", again),
+        Some(RefusalCode::Revoked) => ("中心已吊销本盒子的证书", again()),
         Some(RefusalCode::Held) => (
             "中心发现两台盒子在用同一张证书，已暂停后来的一台",
             Text::new(
@@ -135,19 +143,51 @@ fn refused(address: &str, error: &HubError) -> Check {
                 "let an operator look into it, then `central-hub agent release` or `revoke` there",
             ),
         ),
-        Some(RefusalCode::Expired) => ("证书过期太久，中心不再接受续期", again),
-        Some(RefusalCode::Superseded) => ("中心认为这张证书已被更新的取代", again),
-        Some(RefusalCode::NoCertificate) => ("中心没有看到本盒子的证书", again),
+        Some(RefusalCode::Expired) => ("证书过期太久，中心不再接受续期", again()),
+        Some(RefusalCode::Superseded) => ("中心认为这张证书已被更新的取代", again()),
+        Some(RefusalCode::NoCertificate) => ("中心没有看到本盒子的证书", again()),
         Some(RefusalCode::Busy) => {
             ("中心正忙", Text::new("过一分钟再运行一次", "run this again in a minute"))
         }
         _ => (
-            "不是发证的中心，或连接不上",
+            "应答的不是本版本的中心",
             Text::new(
-                "核对中心的地址；中心重装过时，需要重新登记：edge-agent provision --again",
-                "check the hub's address; if the hub was installed anew, enrol again: edge-agent provision --again",
+                "核对中心的地址和端口（默认 8443），并查看中心和盒子的版本",
+                "check the hub's address and port (8443 by default), and the versions of hub and box",
             ),
         ),
     };
     SUBJECT.broken(Text::new(format!("{address}：{zh}"), error.to_string()), cure)
+}
+
+/// A new identity for this box.
+fn again() -> Text {
+    Text::new(
+        "在中心生成新的令牌，停止服务（systemctl stop signalbox-agent），再运行：sudo edge-agent provision --again",
+        "make a new token at the hub, stop the service (systemctl stop signalbox-agent), then run: sudo edge-agent provision --again",
+    )
+}
+
+/// Somebody answers who cannot show what the hub has.
+fn unrecognised(stranger: Stranger) -> (&'static str, Text) {
+    match stranger {
+        Stranger::OtherHub | Stranger::OtherAuthority | Stranger::NoHub => (
+            "应答的不是给本盒子发证的中心",
+            Text::new(
+                "核对中心的地址；若中心重装过，请在中心生成新令牌后运行 sudo edge-agent provision --again；若没有，可能有人冒充中心，请联系管理员",
+                "check the hub's address; if the hub was installed anew, make a new token there and run `sudo edge-agent provision --again`; if it was not, somebody may pose as the hub: tell the administrator",
+            ),
+        ),
+        Stranger::OutOfDate => (
+            "中心出示的证书比以前见过的更旧",
+            Text::new(
+                "请值班员查看中心：它可能是从旧备份恢复的，或时钟不对",
+                "let an operator look at the hub: it may have been restored from an old backup, or its clock is wrong",
+            ),
+        ),
+        Stranger::Unreadable => (
+            "中心出示的证书无法读懂",
+            Text::new("请值班员查看中心的日志", "let an operator look at the hub's log"),
+        ),
+    }
 }

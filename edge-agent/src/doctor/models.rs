@@ -21,8 +21,8 @@ pub(super) fn checks(patient: &Patient) -> Vec<Check> {
     }
     let store = Store::locate(config.models.folder.clone(), None);
     let cure = Text::new(
-        "重新安装模型软件包，或运行 make setup",
-        "install the models' package again, or run `make setup`",
+        "重新安装软件包：apt-get install --reinstall signalbox-agent；源码环境：make setup",
+        "install the package again: apt-get install --reinstall signalbox-agent; from source: make setup",
     );
     let engine = match Engine::start(EngineConfig::new(&store, 1)) {
         Ok(engine) => engine,

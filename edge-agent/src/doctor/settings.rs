@@ -31,10 +31,13 @@ pub(super) fn refused(path: &Path, error: &ConfigError) -> Check {
     let (zh, cure) = match error {
         ConfigError::File(settings::Error::Read { path, source }) => (
             format!("不能读取 {}：{}", path.display(), super::words::io(source).zh),
-            Text::new(
-                "核对 --config 的路径；没有配置文件时，先运行 edge-agent provision",
-                "check the path given with --config; if there is none yet, run `edge-agent provision`",
-            ),
+            match source.kind() {
+                std::io::ErrorKind::PermissionDenied => super::words::rights(path),
+                _ => Text::new(
+                    "核对 --config 的路径；软件包会安装 /etc/signalbox-agent/edge-agent.toml",
+                    "check the path given with --config; the package installs /etc/signalbox-agent/edge-agent.toml",
+                ),
+            },
         ),
         ConfigError::File(settings::Error::Invalid { path, line, column, .. }) => {
             (format!("{} 第 {line} 行第 {column} 列有误", path.display()), mend)

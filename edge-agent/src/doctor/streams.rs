@@ -21,7 +21,7 @@ pub(super) fn check(patient: &Patient, number: usize) -> Check {
         .as_ref()
         .and_then(|report| report.status.cameras.as_ref()?.iter().find(|c| c.camera == camera.id).cloned());
     let mut check = match known {
-        Some(status) => of_status(&status),
+        Some(status) => of_status(&status, camera),
         None if patient.report.is_some() => SUBJECT.warning(
             Text::new("正在运行的服务还不认识它", "the running service does not know it yet"),
             Text::new(
@@ -40,15 +40,23 @@ fn power() -> Text {
     Text::new("检查摄像机的电源、网线和网址", "check the camera's power, its cable and the url")
 }
 
-fn password(camera: &str) -> Text {
+fn password(camera: &CameraConfig) -> Text {
+    if let Some(file) = &camera.password_file {
+        let file = file.display();
+        return Text::new(
+            format!("在摄像机上核对用户和密码，然后把密码写入 {file}（权限 600）"),
+            format!("check user and password at the camera, then write the password into {file} (mode 600)"),
+        );
+    }
+    let camera = &camera.id;
     Text::new(
-        format!("在摄像机上核对用户和密码，然后运行：edge-agent camera password {camera}"),
-        format!("check user and password at the camera, then run: edge-agent camera password {camera}"),
+        format!("在摄像机上核对用户和密码，然后运行：sudo edge-agent camera password {camera}"),
+        format!("check user and password at the camera, then run: sudo edge-agent camera password {camera}"),
     )
 }
 
 /// What the running agent knows of it.
-fn of_status(status: &CameraStatus) -> Check {
+fn of_status(status: &CameraStatus, camera: &CameraConfig) -> Check {
     let english = |text: &str| match &status.reason {
         Some(reason) => format!("{text}: {reason}"),
         None => text.to_owned(),
@@ -75,9 +83,7 @@ fn of_status(status: &CameraStatus) -> Check {
             ),
         ),
         CameraState::Offline => broken("连不上", "cannot be reached", power()),
-        CameraState::Credentials => {
-            broken("用户名或密码错误", "wrong user or password", password(status.camera.as_str()))
-        }
+        CameraState::Credentials => broken("用户名或密码错误", "wrong user or password", password(camera)),
         CameraState::Unsupported => broken(
             "码流不能使用",
             "its stream cannot be used",
@@ -91,8 +97,8 @@ fn of_session(camera: &CameraConfig, patient: &Patient) -> Check {
     let credentials = match camera.credentials() {
         Ok(credentials) => credentials,
         Err(error) => {
-            let reason = Text::new("密码文件不能使用", error.to_string());
-            return SUBJECT.broken(reason, password(camera.id.as_str()));
+            let reason = Text::new("保存的密码不能使用", error.to_string());
+            return SUBJECT.broken(reason, password(camera));
         }
     };
     let profile = patient.config.agent.hardware.as_deref().map_or_else(Profile::builtin, Profile::load);
@@ -112,7 +118,7 @@ fn of_session(camera: &CameraConfig, patient: &Patient) -> Check {
             let mut reason = error.text();
             reason.zh = format!("用户名或密码错误：{}", reason.zh);
             reason.en = format!("wrong user or password: {}", reason.en);
-            SUBJECT.broken(reason, password(camera.id.as_str()))
+            SUBJECT.broken(reason, password(camera))
         }
         Err(error) => SUBJECT.broken(error.text(), power()),
     }
@@ -134,10 +140,15 @@ mod tests {
             width: None,
             height: None,
         };
-        let check = of_status(&status);
+        let text = "id = \"gate\"\nurl = \"rtsp://192.0.2.1/s\"\n";
+        let mut camera: CameraConfig = settings::parse(text, std::path::Path::new("gate.toml")).unwrap();
+        let check = of_status(&status, &camera);
         assert_eq!(check.reason, Text::new("用户名或密码错误", "wrong user or password: 401"));
         assert!(check.cure.unwrap().zh.contains("camera password gate"));
+        // Where the password is in a file of its own, the sealed one is not asked for.
+        camera.password_file = Some("gate.password".into());
+        assert!(of_status(&status, &camera).cure.unwrap().en.contains("into gate.password (mode 600)"));
         status.state = CameraState::Live;
-        assert_eq!(of_status(&status).state, State::Ok);
+        assert_eq!(of_status(&status, &camera).state, State::Ok);
     }
 }

@@ -1,5 +1,7 @@
 //! Errors of other parts in Chinese. Names, paths and numbers stay; English prose does not.
 
+use std::path::Path;
+
 use crate::model::ModelError;
 use crate::wording::Text;
 
@@ -23,6 +25,19 @@ pub(super) fn io(error: &std::io::Error) -> Text {
         }
     };
     Text::new(zh, error.to_string())
+}
+
+/// What to do where this user may not read or write something: root's commands work as the service's user, so
+/// whatever that user may not read has the wrong owner.
+pub(super) fn rights(path: &Path) -> Text {
+    if !settings::owner::is_for_root() {
+        return Text::new("用 sudo 再运行一次", "run this again with sudo");
+    }
+    let path = path.display();
+    Text::new(
+        format!("把它交还给服务的用户：chown -R signalbox-agent: {path}"),
+        format!("give it back to the service's user: chown -R signalbox-agent: {path}"),
+    )
 }
 
 /// Why a model cannot be used.

@@ -41,14 +41,14 @@ impl Sealing {
     pub fn close(self, pem: &str) -> io::Result<Vec<u8>> {
         match self {
             Self::Plain => Ok(pem.as_bytes().to_vec()),
-            Self::Chip => through(&["encrypt", "--with-key=tpm2", NAME, "-", "-"], pem.as_bytes()),
+            Self::Chip => close_by(CHIP, pem),
         }
     }
 
     pub fn open(self, bytes: &[u8]) -> io::Result<String> {
         let plain = match self {
             Self::Plain => bytes.to_vec(),
-            Self::Chip => through(&["decrypt", NAME, "-", "-"], bytes)?,
+            Self::Chip => open_by(CHIP, bytes)?,
         };
         String::from_utf8(plain).map_err(|_| io::Error::other("the key is no text"))
     }
@@ -58,6 +58,16 @@ impl Sealing {
 pub fn is_root() -> bool {
     // SAFETY: reads a number of this process and cannot fail.
     unsafe { libc::geteuid() == 0 }
+}
+
+/// `device`: as systemd names TPMs.
+fn close_by(device: &str, pem: &str) -> io::Result<Vec<u8>> {
+    let device = format!("--tpm2-device={device}");
+    through(&["encrypt", "--with-key=tpm2", &device, NAME, "-", "-"], pem.as_bytes())
+}
+
+fn open_by(device: &str, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    through(&["decrypt", &format!("--tpm2-device={device}"), NAME, "-", "-"], bytes)
 }
 
 fn through(arguments: &[&str], input: &[u8]) -> io::Result<Vec<u8>> {
@@ -76,4 +86,72 @@ fn through(arguments: &[&str], input: &[u8]) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("systemd-creds: {}", said.trim())));
     }
     Ok(out.stdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+    use std::process::Child;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// A TPM in software (Debian: swtpm); it has two ports in a row.
+    struct Tpm {
+        child: Child,
+        port: u16,
+        _state: tempfile::TempDir,
+    }
+
+    impl Tpm {
+        fn start() -> Self {
+            let listen = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+            let port = loop {
+                let port = listen(0).unwrap().local_addr().unwrap().port();
+                if port < u16::MAX && listen(port + 1).is_ok() {
+                    break port;
+                }
+            };
+            let folder = tempfile::tempdir().unwrap();
+            let child = Command::new("swtpm")
+                .args(["socket", "--tpm2", "--flags", "startup-clear", "--server"])
+                .arg(format!("type=tcp,port={port},disconnect"))
+                .args(["--ctrl", &format!("type=tcp,port={}", port + 1), "--tpmstate"])
+                .arg(format!("dir={}", folder.path().display()))
+                .stdout(Stdio::null())
+                .spawn()
+                .expect("run `make setup` for swtpm");
+            let begun = Instant::now();
+            while TcpStream::connect((Ipv4Addr::LOCALHOST, port + 1)).is_err() {
+                assert!(begun.elapsed() < Duration::from_secs(20), "swtpm does not listen");
+            }
+            Self { child, port, _state: folder }
+        }
+
+        fn name(&self) -> String {
+            format!("swtpm:host=127.0.0.1,port={}", self.port)
+        }
+    }
+
+    impl Drop for Tpm {
+        fn drop(&mut self) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+
+    #[test]
+    fn a_key_that_one_tpm_closed_opens_by_that_tpm_alone() {
+        let (own, other) = (Tpm::start(), Tpm::start());
+        let pem = super::super::key::Key::make().unwrap().to_pem();
+        let closed = close_by(&own.name(), &pem).unwrap();
+        let body = pem.lines().nth(1).unwrap().as_bytes();
+        assert!(!closed.windows(body.len()).any(|w| w == body), "the key lies open");
+        assert_eq!(open_by(&own.name(), &closed).unwrap(), pem.as_bytes());
+        assert!(open_by(&other.name(), &closed).is_err(), "another TPM opened it");
+        let mut altered = closed;
+        let middle = altered.len() / 2;
+        altered[middle] ^= 4;
+        assert!(open_by(&own.name(), &altered).is_err(), "it opened although it was altered");
+    }
 }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use protocol::ObjectClass;
+use settings::owner;
 
 use super::grid::{ACROSS, DOWN, GridPoint};
 use crate::config::Config;
@@ -54,7 +55,7 @@ pub fn write(
     draw_grid(&mut still);
     draw_rules(&mut still, lines, zones);
     let jpeg = still.to_jpeg(QUALITY)?;
-    std::fs::write(path, jpeg.as_bytes())
+    owner::as_caller(|| std::fs::write(path, jpeg.as_bytes()))
         .map_err(|source| StillError::Write { path: path.to_owned(), source })?;
     Ok(covered)
 }

@@ -23,6 +23,8 @@ use crate::spool::{LEAST_MESSAGE, SpoolError, SpoolHandle};
 pub enum LinkError {
     #[error("MQTT: {0}")]
     Connection(Box<ConnectionError>),
+    #[error("MQTT: the hub hung up: it does not let this certificate in now, or is going down")]
+    HungUp,
     #[error("MQTT: the client takes no more requests")]
     Client(#[source] Box<ClientError>),
     #[error("MQTT: the broker refused a message: {0:?}")]
@@ -286,9 +288,19 @@ fn offline() -> Vec<u8> {
     serde_json::to_vec(&status).unwrap_or_default()
 }
 
+/// The client wraps the system's error several times over.
+fn is_hang_up(error: &ConnectionError) -> bool {
+    let text = error.to_string();
+    ["close_notify", "onnection reset", "onnection closed by peer"].iter().any(|end| text.contains(end))
+}
+
 async fn connected(events: &mut EventLoop) -> Result<ConnAck, LinkError> {
     loop {
-        let event = events.poll().await.map_err(|e| LinkError::Connection(Box::new(e)))?;
+        // The door says nothing to whom it does not let in; before the first answer that is what an end means.
+        let event = events.poll().await.map_err(|e| match is_hang_up(&e) {
+            true => LinkError::HungUp,
+            false => LinkError::Connection(Box::new(e)),
+        })?;
         if let Event::Incoming(Packet::ConnAck(connack)) = event {
             return Ok(connack);
         }

@@ -24,10 +24,12 @@ const OLDEST: i64 = 13;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Prepared statements that a connection keeps.
 const PREPARED: usize = 500;
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(500);
 /// Of every connection: a commit is on disk when it returns, nobody waits for a lock for ever, and a hub that hangs
 /// lets go of what it holds.
 const SESSION: &str = "SET synchronous_commit = 'on'; SET lock_timeout = '10s';
-    SET idle_in_transaction_session_timeout = '60s'";
+    SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = 'warning'";
 
 pub(super) async fn open(url: &str, settings: &Settings) -> Result<PgPool, StoreError> {
     let mut options =
@@ -45,8 +47,23 @@ pub(super) async fn open(url: &str, settings: &Settings) -> Result<PgPool, Store
         .await
         .map_err(StoreError::Connect)?;
     check(&pool).await?;
-    schema::bring_up_to_date(&pool, &schema::POSTGRES).await?;
+    bring_up_to_date(&pool).await?;
     Ok(pool)
+}
+
+/// Where another hub does the same at the same time, one of the two fails, and finds it done.
+async fn bring_up_to_date(pool: &PgPool) -> Result<(), StoreError> {
+    let mut tries = 0;
+    loop {
+        match schema::bring_up_to_date(&mut *pool.acquire().await?, schema::POSTGRES).await {
+            Err(StoreError::Migrate(error)) if tries < TRIES => {
+                tries += 1;
+                tracing::info!(%error, tries, "tables not brought up to date, perhaps another hub is at it");
+                tokio::time::sleep(PAUSE).await;
+            }
+            done => return done,
+        }
+    }
 }
 
 async fn check(pool: &PgPool) -> Result<(), StoreError> {

@@ -12,15 +12,15 @@ use sqlx::sqlite::{
 };
 use sqlx::{Arguments, SqlStr, Sqlite, SqlitePool};
 
-use super::schema;
 use super::{Engine, Pools, Sql, Value};
+use super::{backup, schema};
 use crate::store::{StoreError, closed_file};
 
 /// 3.51.3 repaired a WAL-reset race that could corrupt a database with several writers.
 const OLDEST: (u32, u32, u32) = (3, 51, 3);
 const READERS: u32 = 4;
 /// How long a writer waits for another process.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Prepared statements that a connection keeps.
 const PREPARED: usize = 500;
 
@@ -35,9 +35,19 @@ pub(super) async fn open(data: &Path) -> Result<Pools, StoreError> {
         .foreign_keys(true)
         .statement_cache_capacity(PREPARED)
         .busy_timeout(PATIENCE);
-    let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+    // Whoever waits for the one that writes waits for what that waits for, too.
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(2 * PATIENCE)
+        .connect_with(options.clone())
+        .await?;
     check_version(&writer).await?;
-    schema::bring_up_to_date(&writer, &schema::SQLITE).await?;
+    let mut connection = writer.acquire().await?;
+    if schema::is_older(&mut *connection, schema::SQLITE).await? {
+        backup::write(&mut connection, data).await?;
+    }
+    schema::bring_up_to_date(&mut *connection, schema::SQLITE).await?;
+    drop(connection);
     let reading = options.pragma("query_only", "ON");
     let reader = SqlitePoolOptions::new().max_connections(READERS).connect_with(reading).await?;
     Ok(Pools::Sqlite { writer, reader })

@@ -8,7 +8,8 @@ use protocol::AlertId;
 use super::rows;
 use super::site::Site;
 use crate::incidents::Why;
-use crate::store::{Store, StoreError, Tx, audit, sql, sql_for};
+use crate::store::audit::Note;
+use crate::store::{Store, StoreError, Tx, sql, sql_for};
 use crate::uuid::uuid7;
 
 /// Why an incident stays as it is.
@@ -96,8 +97,8 @@ impl Store {
             let statement = sql(text).bind(&key.agent).bind(&key.epoch).bind(key.seq.cast_signed());
             tx.execute(statement.bind(&new).bind(&because)).await?;
         }
-        let detail = format!("{} alerts of incident {site}/{incident} split off as {new}.", keys.len());
-        audit::log(&mut tx, "incident_split", user, None, &detail).await?;
+        let detail = format!("{} of its alerts split off as {new}.", keys.len());
+        tx.audit(Note::new("incident_split", user, &detail).at_site(site).to(incident));
         tx.commit().await?;
         Ok(Ok(new))
     }
@@ -128,8 +129,8 @@ impl Store {
             Err(refused) => return Ok(Err(refused.into())),
         };
         work.write(&mut tx).await?;
-        let detail = format!("Incidents {site}/{incident} and {site}/{other} merged as {merged}.");
-        audit::log(&mut tx, "incident_merged", user, None, &detail).await?;
+        let detail = format!("Merged with {other} as {merged}.");
+        tx.audit(Note::new("incident_merged", user, &detail).at_site(site).to(incident));
         tx.commit().await?;
         Ok(Ok(merged))
     }

@@ -1,13 +1,14 @@
 //! Incidents as the API shows them.
 
 use hub_core::correlate::{Camera, Severity};
+use hub_core::rights::Sites;
 use protocol::Timestamp;
 use serde::Serialize;
 use sqlx::FromRow;
 
 use super::rows;
 use crate::store::alerts::{self, AlertView};
-use crate::store::{Sql, Store, StoreError, sql};
+use crate::store::{Sql, Store, StoreError, of_sites, sql};
 
 /// An incident as the API shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -141,7 +142,8 @@ macro_rules! select_incident {
 macro_rules! narrowed {
     () => {
         " AND alias_of IS NULL AND ($1 IS NULL OR kind = $1) AND ($2 IS NULL OR severity = $2)
-            AND ($3 IS NULL OR replace(cameras, $3, '') <> cameras) "
+            AND ($3 IS NULL OR replace(cameras, $3, '') <> cameras)
+            AND ($11 IS NULL OR replace($11, '/' || site || '/', '') <> $11) "
     };
 }
 macro_rules! urgent {
@@ -169,9 +171,10 @@ macro_rules! open {
 }
 
 impl Store {
-    /// Up to `limit` incidents from behind `behind`; and where to go on, if there is more.
+    /// Up to `limit` incidents of these sites from behind `behind`; and where to go on, if there is more.
     pub async fn incidents(
         &self,
+        sites: &Sites,
         filter: &Filter,
         order: Order,
         behind: Option<&Cursor>,
@@ -192,6 +195,7 @@ impl Store {
             States::One(state) => statement.bind(state),
             _ => statement.bind(None::<&str>),
         };
+        let statement = statement.bind(of_sites(sites));
         let mut found: Vec<IncidentRow> = self.read().all(statement).await?;
         let more = found.len() > limit as usize;
         found.truncate(limit as usize);

@@ -49,7 +49,8 @@ pub(super) async fn add(
     for (first, last) in ranges {
         after.insert_range(*first, *last);
     }
-    for (first, _) in before.iter().filter(|(first, last)| after.range_of(*first) != Some((*first, *last))) {
+    // Nearly always a range has only grown: one statement.
+    for (first, _) in before.iter().filter(|(first, _)| !starts(&after, *first)) {
         tx.execute(
             sql("DELETE FROM settled WHERE agent = $1 AND epoch = $2 AND first = $3")
                 .bind(agent.as_str())
@@ -61,13 +62,18 @@ pub(super) async fn add(
     for (first, last) in after.iter().filter(|(first, last)| before.range_of(*first) != Some((*first, *last)))
     {
         tx.execute(
-            sql("INSERT INTO settled (agent, epoch, first, last) VALUES ($1, $2, $3, $4)")
-                .bind(agent.as_str())
-                .bind(epoch.as_str())
-                .bind(first.cast_signed())
-                .bind(last.cast_signed()),
+            sql("INSERT INTO settled (agent, epoch, first, last) VALUES ($1, $2, $3, $4)
+                ON CONFLICT (agent, epoch, first) DO UPDATE SET last = excluded.last")
+            .bind(agent.as_str())
+            .bind(epoch.as_str())
+            .bind(first.cast_signed())
+            .bind(last.cast_signed()),
         )
         .await?;
     }
     Ok(after)
+}
+
+fn starts(set: &RangeSet, first: u64) -> bool {
+    set.range_of(first).is_some_and(|(begins, _)| begins == first)
 }

@@ -6,7 +6,7 @@ import { Mark } from './icons'
 
 const AGAIN_MS = 3000
 
-export function Starting(props: { onSession: () => void; onNone: () => void }) {
+export function Starting(props: { onSession: (who: hub.Oneself) => void; onNone: () => void }) {
   const [silent, setSilent] = createSignal(false)
   let timer: ReturnType<typeof setTimeout> | undefined
   const ask = () =>

@@ -1,10 +1,11 @@
 //! The bar at the top: whose wall this is, whether it is live, and the time.
 import { Match, Show, Switch } from 'solid-js'
 import type { Desk } from '../desk'
+import type { Oneself } from '../hub'
 import { clock, day, length, switchLanguage, t } from '../language'
 import { Mark, StateIcon } from './icons'
 
-export function TopBar(props: { desk: Desk; onSignOut: () => void; onKeys: () => void }) {
+export function TopBar(props: { desk: Desk; who: Oneself | null; onSignOut: () => void; onKeys: () => void }) {
   const site = () => {
     const sites = props.desk.sites()
     return sites.length > 1 ? t().sites(sites.length) : sites[0] && props.desk.siteName(sites[0])
@@ -47,6 +48,13 @@ export function TopBar(props: { desk: Desk; onSignOut: () => void; onKeys: () =>
         <button class="button button--quiet" type="button" onClick={switchLanguage} aria-label={t().switchToSpoken} data-name="language">
           {t().switchTo}
         </button>
+        <Show when={props.who}>
+          {(who) => (
+            <span class="bar__who" title={t().signedInAs(who().user)}>
+              {who().name || who().user}
+            </span>
+          )}
+        </Show>
         <button class="button button--quiet" type="button" onClick={props.onSignOut}>
           {t().signOut}
         </button>

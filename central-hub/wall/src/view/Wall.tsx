@@ -2,6 +2,7 @@
 //! Owns: which alert is open, and the keys.
 import { createEffect, createSignal, onCleanup, onMount, Show } from 'solid-js'
 import { openDesk } from '../desk'
+import type { Oneself } from '../hub'
 import type { Entry } from '../places'
 import { length, switchLanguage, t } from '../language'
 import { Announcer } from './Announcer'
@@ -15,7 +16,7 @@ import { TopBar } from './TopBar'
 /** Without a word from the hub for this long, the page says so across its whole width. */
 const SILENT_MS = 20_000
 
-export function Wall(props: { onSessionEnd: () => void; onSignOut: () => void }) {
+export function Wall(props: { who: Oneself | null; onSessionEnd: () => void; onSignOut: () => void }) {
   const desk = openDesk(props.onSessionEnd)
   const [open, setOpen] = createSignal<Entry | null>(null)
   const [keys, setKeys] = createSignal(false)
@@ -49,7 +50,7 @@ export function Wall(props: { onSessionEnd: () => void; onSignOut: () => void })
 
   return (
     <div class="wall" data-link={desk.link()}>
-      <TopBar desk={desk} onSignOut={props.onSignOut} onKeys={() => setKeys(true)} />
+      <TopBar desk={desk} who={props.who} onSignOut={props.onSignOut} onKeys={() => setKeys(true)} />
       <Show when={desk.link() !== 'live' && desk.age() > SILENT_MS}>
         <p class="silent" role="alert">
           <b>{t().unreachable}</b>

@@ -74,6 +74,29 @@ it('says in words why a link or a password does not work', async () => {
   await page.locator('.link[data-link=live]').waitFor()
 })
 
+it('asks for the six digits of a second factor, after a link and after a password, and shows who is signed in', async () => {
+  expected = /401/
+  await hub.stop()
+  hub = await startHub({ code: '123456' })
+  fill(hub, { count: 1 })
+  await page.goto(`${hub.address}/login#once`)
+  await see('.login__said', '六位数字')
+  await page.locator('input[name=code]').fill('654321')
+  await page.keyboard.press('Enter')
+  await see('.login__trouble', '数字不对')
+  await page.getByRole('button', { name: '换一个用户' }).click()
+  await page.locator('input[name=user]').fill('guard')
+  await page.locator('input[name=password]').fill('lamp')
+  await page.keyboard.press('Enter')
+  await see('.login__said', '六位数字')
+  expect(await page.evaluate(() => (document.activeElement as HTMLInputElement).name)).toBe('code')
+  await page.locator('input[name=code]').fill('123456')
+  await page.keyboard.press('Enter')
+  await page.locator('.link[data-link=live]').waitFor()
+  await see('.bar__who', '王值班')
+  expect(await page.locator('.bar__who').getAttribute('title')).toContain('guard')
+})
+
 it('shows alerts as they come, newest first, and changes in place', async () => {
   fill(hub, { well: true, count: 0 })
   await signIn()

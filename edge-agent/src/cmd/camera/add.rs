@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use protocol::CameraId;
 use serde_json::{Value, json};
-use settings::Span;
+use settings::{Span, owner};
 
 use super::target::{self, Place, Target};
 use super::{Common, announce, keep, measure, password, print, report};
@@ -173,7 +173,8 @@ fn free_id(config: &Config, wanted: Option<CameraId>, language: Language) -> any
 /// The camera without its stream.
 fn draft(args: &Args, id: &CameraId, networks: &[Network]) -> anyhow::Result<CameraConfig> {
     let (lines, zones) = keep::read_rules(&args.line, &args.zone)?;
-    let pipeline = args.pipeline.as_deref().map(Path::canonicalize).transpose();
+    let named = args.pipeline.as_deref();
+    let pipeline = owner::as_caller(|| named.map(Path::canonicalize).transpose());
     let user = args.user.clone().unwrap_or_default();
     Ok(CameraConfig {
         id: id.clone(),
@@ -337,7 +338,7 @@ fn picture(
     let Some(path) = &args.still else { return Ok(None) };
     let frame = chosen.measured.frame.as_ref().context("no picture of the stream could be decoded whole")?;
     let covered = still::write(config, frame, &camera.lines, &camera.zones, path)?;
-    said.line(&report::still(path, covered, said.language));
+    said.line(&report::still(path, said.language));
     Ok(Some(covered))
 }
 

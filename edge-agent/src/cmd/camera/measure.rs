@@ -56,8 +56,8 @@ pub(super) fn execute(args: Args) -> anyhow::Result<()> {
     }
     print(&report::figures(camera.id.as_str(), figures, language));
     print(&report::advice(&all, language));
-    if let (Some(path), Some(covered)) = (&args.still, covered) {
-        print(&report::still(path, covered, language));
+    if let Some(path) = &args.still {
+        print(&report::still(path, language));
     }
     Ok(())
 }

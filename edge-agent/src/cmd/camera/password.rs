@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use settings::Secret;
+use settings::{Secret, owner};
 
 use crate::wording::Language;
 
@@ -16,7 +16,7 @@ const LONGEST: u64 = 1024;
 pub(super) fn get(file: Option<&Path>, user: &str, language: Language) -> anyhow::Result<Secret> {
     match file {
         Some(path) if path.as_os_str() == "-" => first_line(std::io::stdin().lock()),
-        Some(path) => Ok(Secret::read(path)?),
+        Some(path) => Ok(owner::as_caller(|| Secret::read(path))?),
         None => ask(user, language),
     }
 }

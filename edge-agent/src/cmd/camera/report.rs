@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use settings::owner;
+
 use crate::onvif::{Device, Profile};
 use crate::probe::Figures;
 use crate::probe::advice::Advice;
@@ -45,7 +47,8 @@ pub(super) fn figures(stream: &str, f: &Figures, language: Language) -> String {
     };
     let declared = f.declared_fps.map(|d| d.to_string());
     let key = f.key_distance_s.map(|s| format!("{s} s"));
-    let clock = f.clock_ahead_ms.map(|ms| format!("{:+.1} s", ms as f64 / 1000.0));
+    // To a tenth; `+ 0.0` takes the sign off a zero.
+    let clock = f.clock_ahead_ms.map(|ms| format!("{:+.1} s", (ms as f64 / 100.0).round() / 10.0 + 0.0));
     let unknown =
         |value: Option<String>| value.unwrap_or_else(|| language.pick("未知", "unknown").to_owned());
     let (declared, key, clock) = (unknown(declared), unknown(key), unknown(clock));
@@ -78,18 +81,18 @@ pub(super) fn advice(all: &[Advice], language: Language) -> String {
 }
 
 /// Where the picture is and how to look at it from elsewhere.
-pub(super) fn still(path: &Path, covered: usize, language: Language) -> String {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+pub(super) fn still(path: &Path, language: Language) -> String {
+    let path = owner::as_caller(|| path.canonicalize()).unwrap_or_else(|_| path.to_owned());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let user = std::env::var("USER").unwrap_or_else(|_| "USER".to_owned());
     let path = path.display();
     let host = host.trim();
     match language {
         Language::Zh => format!(
-            "画面（已遮盖 {covered} 处，带 A1 到 M10 网格）：{path}\n  取回查看：scp {user}@{host}:{path} .\n"
+            "画面（人脸和头部已遮盖，带 A1 到 M10 网格）：{path}\n  取回查看：scp {user}@{host}:{path} .\n"
         ),
         Language::En => format!(
-            "picture ({covered} areas covered, with the grid A1 to M10): {path}\n  to look at it: scp {user}@{host}:{path} .\n"
+            "picture (faces and heads covered, with the grid A1 to M10): {path}\n  to look at it: scp {user}@{host}:{path} .\n"
         ),
     }
 }

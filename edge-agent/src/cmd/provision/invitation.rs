@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read};
 use std::path::Path;
 
-use protocol::enrol::Token;
+use protocol::enrol::{Token, TokenError};
 
 use super::report::{Failure, Report, Stage};
 use crate::wording::Text;
@@ -22,27 +22,72 @@ pub struct Invitation {
 
 pub fn obtain(file: Option<&Path>, hub: Option<&str>, report: &Report) -> Result<Invitation, Failure> {
     let text = match file {
-        Some(path) => std::fs::File::open(path)
-            .and_then(read_line)
-            .map_err(|error| refused(format!("{}: {error}", path.display())))?,
+        Some(path) => std::fs::File::open(path).and_then(read_line).map_err(|error| {
+            let what = Text::new("令牌文件不能读取", "the file with the token cannot be read");
+            let cure = Text::new("核对文件名和权限", "check the file's name and rights");
+            Failure::new(Stage::Token, what, format!("{}: {error}", path.display()), cure)
+        })?,
         None => {
             report.ask(&Text::new("请输入令牌（SB1-...）：", "Token (SB1-...):"));
-            read_line(std::io::stdin()).map_err(|error| refused(error.to_string()))?
+            let no_input = |error: std::io::Error| {
+                let what = Text::new("没有读到令牌", "no token was read");
+                let cure = Text::new(
+                    "在终端上输入，或用 --token-file 指定文件",
+                    "type it at a terminal, or name a file by --token-file",
+                );
+                Failure::new(Stage::Token, what, error.to_string(), cure)
+            };
+            read_line(std::io::stdin()).map_err(no_input)?
         }
     };
-    understand(&text, hub).map_err(refused)
+    let invitation = understand(&text, hub).map_err(|wrong| wrong.failure())?;
+    report
+        .ok(Stage::Token, &Text::new(format!("中心 {}", invitation.hub), format!("hub {}", invitation.hub)));
+    Ok(invitation)
 }
 
-fn refused(why: String) -> Failure {
-    Failure::new(
-        Stage::Reach,
-        Text::new("令牌或中心地址不对", "token or address of the hub cannot be used"),
-        why,
-        Text::new(
-            "在中心运行 central-hub token create，把显示的令牌逐组核对后再试；地址写成 https://主机:端口",
-            "run `central-hub token create` at the hub and compare group by group; write the address as https://HOST:PORT",
-        ),
-    )
+/// What is wrong with what was brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wrong {
+    Token(TokenError),
+    NoToken,
+    NoHub,
+    Hub(String),
+}
+
+impl Wrong {
+    fn failure(&self) -> Failure {
+        let (zh, en) = match self {
+            Self::Token(error) => {
+                let zh = match error {
+                    TokenError::Length(n) => format!("令牌是 SB1- 加 55 个字母和数字，这里有 {n} 个"),
+                    TokenError::Letter(c) => format!("令牌里不会出现 `{c}`"),
+                    TokenError::CheckSum => "有输入错误：校验不符".to_owned(),
+                };
+                (zh, error.to_string())
+            }
+            Self::NoToken => ("二维码里没有令牌".to_owned(), "the QR code has no token".to_owned()),
+            Self::NoHub => ("没有说明是哪个中心".to_owned(), "it is not said which hub".to_owned()),
+            Self::Hub(hub) => (format!("`{hub}` 不是中心的地址"), format!("`{hub}` is no address of a hub")),
+        };
+        let (what, cure) = match self {
+            Self::Token(_) | Self::NoToken => (
+                Text::new("令牌不对", "the token cannot be used"),
+                Text::new(
+                    "与中心屏幕上的令牌逐组核对；或在中心重新生成：central-hub token create",
+                    "compare it with the hub's screen, group by group; or make a new one there: central-hub token create",
+                ),
+            ),
+            Self::NoHub | Self::Hub(_) => (
+                Text::new("中心的地址不对", "the hub's address cannot be used"),
+                Text::new(
+                    "写成 --hub https://主机:端口，例如 --hub https://192.0.2.5:8443",
+                    "write it as --hub https://HOST:PORT, for example --hub https://192.0.2.5:8443",
+                ),
+            ),
+        };
+        Failure::because(Stage::Token, what, Text::new(zh, en), cure)
+    }
 }
 
 fn read_line(from: impl Read) -> std::io::Result<String> {
@@ -52,7 +97,7 @@ fn read_line(from: impl Read) -> std::io::Result<String> {
 }
 
 /// A bare token needs a hub beside it; the text of a QR code has its own.
-fn understand(text: &str, hub: Option<&str>) -> Result<Invitation, String> {
+fn understand(text: &str, hub: Option<&str>) -> Result<Invitation, Wrong> {
     let text = text.trim().trim_start_matches('\u{feff}');
     let (token, own_hub) = match text.strip_prefix(QR) {
         None => (text.to_owned(), None),
@@ -61,17 +106,17 @@ fn understand(text: &str, hub: Option<&str>) -> Result<Invitation, String> {
                 let pair = query.split('&').find_map(|p| p.strip_prefix(name)?.strip_prefix('='));
                 pair.map(decoded)
             };
-            (field("token").ok_or("the QR code has no token")?, field("hub"))
+            (field("token").ok_or(Wrong::NoToken)?, field("hub"))
         }
     };
-    let token = token.parse::<Token>().map_err(|error| error.to_string())?;
-    let hub = hub.map(str::to_owned).or(own_hub).ok_or("which hub? name it by --hub https://HOST:PORT")?;
+    let token = token.parse::<Token>().map_err(Wrong::Token)?;
+    let hub = hub.map(str::to_owned).or(own_hub).ok_or(Wrong::NoHub)?;
     Ok(Invitation { hub: checked(&hub)?, token })
 }
 
 /// `https://host:port` and nothing more.
-fn checked(hub: &str) -> Result<String, String> {
-    let refuse = || format!("`{hub}` is no hub: write it like https://hub.example:8443");
+fn checked(hub: &str) -> Result<String, Wrong> {
+    let refuse = || Wrong::Hub(crate::wording::plain(hub, 100));
     let url = reqwest::Url::parse(hub.trim()).map_err(|_| refuse())?;
     let bare = url.path() == "/" && url.query().is_none() && url.username().is_empty();
     let (Some(host), Some(port), true) = (url.host_str(), url.port_or_known_default(), bare) else {
@@ -132,16 +177,18 @@ mod tests {
         let last = if token.ends_with('0') { '8' } else { '0' };
         let wrong = format!("{}{last}", &token[..token.len() - 1]);
         for (text, hub, said) in [
-            (token.as_str(), None, "name it by --hub"),
+            (token.as_str(), None, "not said which hub"),
             (&wrong, Some("https://h:1"), "typing error"),
             ("", Some("https://h:1"), "begins with SB1-"),
             ("signalbox:enrol?hub=https://h:1", None, "has no token"),
-            (&token, Some("http://h:1"), "write it like https"),
-            (&token, Some("https://h:1/x"), "write it like https"),
-            (&token, Some("hub.example:8443"), "write it like https"),
+            (&token, Some("http://h:1"), "`http://h:1` is no address"),
+            (&token, Some("https://h:1/x"), "`https://h:1/x` is no address"),
+            (&token, Some("hub.example:8443"), "`hub.example:8443` is no address"),
         ] {
-            let error = understand(text, hub).unwrap_err();
-            assert!(error.contains(said), "{text}: {error}");
+            let failure = understand(text, hub).unwrap_err().failure();
+            assert_eq!(failure.stage, Stage::Token);
+            assert!(failure.why.en.contains(said), "{text}: {failure:?}");
+            assert!(!failure.why.zh.is_ascii() && !failure.cure.zh.is_ascii(), "{failure:?}");
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::wording::{Language, Text};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     Data,
+    Token,
     Key,
     Reach,
     Recognise,
@@ -18,11 +19,12 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: usize = 8;
+    const ALL: usize = 9;
 
     fn title(self) -> (usize, Text) {
         let (zh, en) = match self {
             Self::Data => ("数据目录可写", "data folder is writable"),
+            Self::Token => ("令牌", "token"),
             Self::Key => ("密钥", "key"),
             Self::Reach => ("连到中心", "hub reached"),
             Self::Recognise => ("认出中心", "hub recognised"),
@@ -40,14 +42,20 @@ impl Stage {
 pub struct Failure {
     pub stage: Stage,
     pub what: Box<Text>,
-    /// English, as errors are.
-    pub why: String,
+    /// What programs said is English in both.
+    pub why: Box<Text>,
     pub cure: Box<Text>,
 }
 
 impl Failure {
     pub fn new(stage: Stage, what: Text, why: impl Into<String>, cure: Text) -> Self {
-        Self { stage, what: Box::new(what), why: why.into(), cure: Box::new(cure) }
+        let why = why.into();
+        Self::because(stage, what, Text::new(why.clone(), why), cure)
+    }
+
+    /// With a reason in both languages.
+    pub fn because(stage: Stage, what: Text, why: Text, cure: Text) -> Self {
+        Self { stage, what: Box::new(what), why: Box::new(why), cure: Box::new(cure) }
     }
 }
 
@@ -80,7 +88,7 @@ impl Report {
     pub fn failed(&mut self, failure: &Failure) {
         self.line(failure.stage, self.language.pick("失败", "failed"), failure.what.of(self.language));
         let (why, cure) = (self.language.pick("原因", "why"), self.language.pick("办法", "do"));
-        self.print(&format!("      {why}: {}", failure.why));
+        self.print(&format!("      {why}: {}", failure.why.of(self.language)));
         self.print(&format!("      {cure}: {}", failure.cure.of(self.language)));
         self.stopped_at = Some(failure.stage.title().0);
     }

@@ -86,6 +86,8 @@ impl<'a> Enrolling<'a> {
             Some(number) => (number, false),
             None => (self.folder.make_key().map_err(|e| disk(Stage::Key, &e))?.0, true),
         };
+        // Whatever step comes to be the last: nothing of root's is left in the service's folder.
+        self.folder.hand_over().map_err(|e| disk(Stage::Key, &e))?;
         let sealed = self.folder.sealing_of(number) == Some(Sealing::Chip);
         let kept = if sealed {
             ("由本机 TPM 加密保存", "kept encrypted by this box's TPM")
@@ -228,6 +230,8 @@ impl<'a> Enrolling<'a> {
 
 /// With the certificate that is on disk, as the agent will do it.
 pub async fn broker(folder: &Folder, settings: Option<&Config>, report: &Report) -> Result<Home, Failure> {
+    // Once more: a run may have stopped just before it gave its files away.
+    folder.hand_over().map_err(|e| disk(Stage::Broker, &e))?;
     let newest = folder.newest().map_err(|e| disk(Stage::Broker, &e))?;
     agree(settings, &newest.home, Stage::Broker)?;
     let pass = folder.believed().and_then(|believed| Pass::of(&newest, &believed));

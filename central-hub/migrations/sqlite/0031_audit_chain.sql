@@ -1,0 +1,36 @@
+-- The audit as a chain (hub_core::audit). The rows of before are chained by the hub when it opens the database.
+
+ALTER TABLE audit RENAME TO audit_unchained;
+
+CREATE TABLE audit (
+    day    TEXT NOT NULL,
+    -- From 1, without holes.
+    number INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    -- Who did it: a user, `agent:SITE/AGENT`, or `hub`.
+    actor  TEXT NOT NULL,
+    site   TEXT,
+    -- To what: an agent, an alert, a user.
+    object TEXT,
+    -- One plain English sentence.
+    detail TEXT NOT NULL,
+    -- What the person said it was for.
+    reason TEXT,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (day, number)
+) WITHOUT ROWID;
+CREATE INDEX audit_by_action ON audit (action, at);
+
+CREATE TABLE audit_days (
+    day          TEXT NOT NULL PRIMARY KEY,
+    algorithm    TEXT NOT NULL,
+    -- Days in the order in which they were opened, from 1.
+    opened       INTEGER NOT NULL UNIQUE,
+    -- The head of the day that was opened before it, as it was then.
+    after_day    TEXT,
+    after_count  INTEGER,
+    after_digest BLOB,
+    count        INTEGER NOT NULL,
+    head         BLOB NOT NULL
+) WITHOUT ROWID;

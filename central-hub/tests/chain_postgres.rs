@@ -1,0 +1,4 @@
+//! [`chain`](chain.rs) on PostgreSQL.
+
+#[path = "chain.rs"]
+mod chain;

@@ -1,0 +1,4 @@
+//! [`clones`](clones.rs) on PostgreSQL.
+
+#[path = "clones.rs"]
+mod clones;

@@ -1,0 +1,4 @@
+//! [`enrol`](enrol.rs) on PostgreSQL.
+
+#[path = "enrol.rs"]
+mod enrol;

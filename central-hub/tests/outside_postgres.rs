@@ -1,0 +1,4 @@
+//! [`outside`](outside.rs) on PostgreSQL.
+
+#[path = "outside.rs"]
+mod outside;

@@ -1,0 +1,4 @@
+//! [`retention`](retention.rs) on PostgreSQL.
+
+#[path = "retention.rs"]
+mod retention;

@@ -1,0 +1,4 @@
+//! [`serve`](serve.rs) on PostgreSQL.
+
+#[path = "serve.rs"]
+mod serve;
