@@ -69,9 +69,10 @@ fn named(name: &str) -> Option<Zone> {
     /// As far as clocks are looked ahead; then the last offset stays.
     const YEARS: i64 = 60;
     const HOUR: i64 = 3600;
-    // A name below the zone files' folder and nothing else: no path, no POSIX rule.
+    // A name below the zone files' folder and nothing else: no path, no POSIX rule like `UTC0`.
     let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_+-".contains(&b));
-    if !is_name || !name.starts_with(|c: char| c.is_ascii_alphabetic()) || name.contains("//") {
+    let is_below = name.contains('/') && !name.contains("//") || name == "UTC";
+    if !is_name || !is_below || !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return None;
     }
     let zone = tz::TimeZone::from_posix_tz(name).ok()?;
