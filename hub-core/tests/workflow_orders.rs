@@ -200,11 +200,11 @@ fn covers(on: &str, part: &str, at: i64, story: &[Fact]) -> bool {
         }
         seen.push(current.clone());
         let until = story.iter().filter(|f| f.at <= at);
-        let into = until.filter_map(|f| match &f.deed {
+        let mut into = until.filter_map(|f| match &f.deed {
             Deed::Absorbed { incident } if *incident == current => Some(f.incident.clone()),
             _ => None,
         });
-        match into.last() {
+        match into.next_back() {
             Some(into) => current = into,
             None => return false,
         }

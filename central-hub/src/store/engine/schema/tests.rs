@@ -5,7 +5,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
 use super::*;
-use crate::store::{Settings, Store, sql};
+use crate::store::{Settings, Store};
 
 #[path = "../../../../tests/cluster/mod.rs"]
 #[allow(dead_code)]
@@ -117,8 +117,7 @@ async fn an_older_database_is_copied_and_keeps_its_rows() {
     assert_eq!((store.hub_epoch().as_str(), store.latest_change().await.unwrap()), ("e0", 42));
     let changes = store.changes_after(40, 10).await.unwrap().unwrap();
     assert_eq!(changes.iter().map(|c| c.number).collect::<Vec<_>>(), [41, 42]);
-    let kept = sql("SELECT password_hash FROM users WHERE account = 'admin'");
-    assert_eq!(store.read().one::<(String,)>(kept).await.unwrap().0, "hash");
+    assert_eq!(store.proofs("admin").await.unwrap().unwrap().password_hash, "hash");
     let audited = store.audited("held", 10).await.unwrap();
     assert_eq!(audited.iter().map(|row| row.detail.as_str()).collect::<Vec<_>>(), ["second", "first"]);
     store.close().await;
