@@ -131,9 +131,14 @@ fn a_camera_that_nobody_here_wrote_is_found_added_tested_and_removed() {
     assert_eq!((&found["address"], &found["configured"]), (&ADDRESS.into(), &Value::Null), "{found}");
     assert_eq!(found["onvif"], format!("http://{ADDRESS}:8080/onvif/device_service"), "{found}");
     assert!(found["name"].as_str().is_some_and(|n| n.starts_with("East")), "{found}");
-    // By looking at its network, address by address.
-    let found = kit.json(&["discover", "--network", &format!("{ADDRESS}/32"), "--timeout", "2s", "--json"]);
-    assert_eq!(found["cameras"][0]["rtsp_port"], 8554, "{found}");
+    // By looking at its network, address by address; its RTSP server comes up after the rest.
+    camera
+        .wait_for("its RTSP server", UP, || {
+            let network = format!("{ADDRESS}/32");
+            let found = kit.json(&["discover", "--network", &network, "--timeout", "2s", "--json"]);
+            (found["cameras"][0]["rtsp_port"] == 8554).then_some(())
+        })
+        .unwrap();
 
     let (right, wrong) = (kit.secret("right", PASSWORD), kit.secret("wrong", "wrong-battery"));
     let add = |password: &str| {

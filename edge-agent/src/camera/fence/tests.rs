@@ -245,11 +245,13 @@ fn addresses_in_a_session_description_are_never_connected() {
                     String::new(),
                 ),
             }));
-            session(
-                &camera(&format!("rtsp://127.0.0.1:{}/live", liar.port), udp),
-                Duration::from_millis(700),
-            );
-            assert!(liar.described.load(Ordering::SeqCst) > 0);
+            let camera = camera(&format!("rtsp://127.0.0.1:{}/live", liar.port), udp);
+            let begun = Instant::now();
+            // On a busy machine a session may not come as far as its description.
+            while liar.described.load(Ordering::SeqCst) == 0 {
+                assert!(begun.elapsed() < BOUND, "never described");
+                session(&camera, Duration::from_millis(700));
+            }
             assert_eq!(neighbour.visitors(), 0, "{session_part:?} {media:?} udp {udp}");
         }
     }
