@@ -25,7 +25,10 @@ async fn a_wish_stands_retained_until_its_box_is_shut_out() {
     let hub = Hub::start().await;
     let gate = hub.enrol("market", "gate").await;
     let agent = &gate.identity.agent;
-    let telling = tokio::spawn(configs::run(hub.broker.for_hub(), hub.store.clone(), hub.stop.clone()));
+    // The only hub leads.
+    let (_leading, leads) = tokio::sync::watch::channel(true);
+    let telling =
+        tokio::spawn(configs::run(hub.broker.for_hub(), hub.store.clone(), leads, hub.stop.clone()));
     let (config, marker) = (gate.topic("config"), gate.topic("command"));
     let spy = hub.spy().await;
     hub.store.put_config(agent, "[spool]\ncap = \"1GiB\"\n", "test").await.unwrap();

@@ -117,7 +117,7 @@ async fn an_older_database_is_copied_and_keeps_its_rows() {
     assert_eq!((store.hub_epoch().as_str(), store.latest_change().await.unwrap()), ("e0", 42));
     let changes = store.changes_after(40, 10).await.unwrap().unwrap();
     assert_eq!(changes.iter().map(|c| c.number).collect::<Vec<_>>(), [41, 42]);
-    assert_eq!(store.password_hash_of("admin").await.unwrap().as_deref(), Some("hash"));
+    assert_eq!(store.proofs("admin").await.unwrap().unwrap().password_hash, "hash");
     let audited = store.audited("held", 10).await.unwrap();
     assert_eq!(audited.iter().map(|row| row.detail.as_str()).collect::<Vec<_>>(), ["second", "first"]);
     store.close().await;
