@@ -11,7 +11,7 @@ use testkit::camera::{Camera, Clip, Spec};
 use testkit::process::Child;
 
 /// Longest wait for a camera to come up.
-const UP: Duration = Duration::from_secs(60);
+const UP: Duration = Duration::from_secs(180);
 const ADDRESS: &str = "10.77.0.1";
 const USER: &str = "installer";
 const PASSWORD: &str = "right-horse";
@@ -80,7 +80,7 @@ fn street(folder: &Path) -> Option<(Child, Vec<String>)> {
     let own: &[&str] = if root { &["--net"] } else { &["--net", "--user", "--map-root-user"] };
     let set_up = format!(
         "ip link set lo up && ip link add cams type bridge && ip address add {ADDRESS}/24 dev cams \
-         && ip link set cams up multicast on && ip route add default dev cams && echo ready && exec sleep 600"
+         && ip link set cams up multicast on && ip route add default dev cams && echo ready && exec sleep 900"
     );
     let mut command = Command::new("unshare");
     command.args(own).args(["sh", "-c", &set_up]);
