@@ -12,6 +12,7 @@ use crate::incidents::settings::{Incidents, IncidentsError};
 use crate::retention::{Retention, RetentionError};
 use crate::store::exchange::Names;
 use crate::webhooks::{self, Webhook, WebhookError};
+use crate::work::{Rules, RulesError, Workflow};
 use crate::{audit, people, store};
 
 /// Where the package puts the settings.
@@ -29,6 +30,7 @@ pub struct Config {
     pub people: people::Settings,
     pub store: store::Settings,
     pub wall: Wall,
+    pub workflow: Workflow,
     pub incidents: Incidents,
     pub retention: Retention,
     pub exchange: exchange::Settings,
@@ -173,6 +175,8 @@ pub enum ConfigError {
     BrokerTls,
     #[error("[broker] user and password_file belong together, and to `external`")]
     BrokerLogin,
+    #[error(transparent)]
+    Workflow(#[from] RulesError),
 }
 
 impl Config {
@@ -214,6 +218,7 @@ impl Config {
         if login.0 != login.1 || (login.0 && self.broker.external.is_none()) {
             return Err(ConfigError::BrokerLogin);
         }
+        Rules::check(&self.workflow)?;
         Ok(())
     }
 

@@ -33,3 +33,4 @@ pub mod totp;
 pub mod uuid;
 pub mod web;
 pub mod webhooks;
+pub mod work;

@@ -31,6 +31,8 @@ use crate::service::{self, Question};
 use crate::store::Store;
 use crate::web::{self, App};
 use crate::webhooks::run::Outside;
+use crate::work::Work;
+use crate::work::watch::run as watch_clocks;
 use doors::Entrance;
 
 /// How long a part may take to stop; then it is left behind.
@@ -78,6 +80,7 @@ struct Hub {
     ask_writer: mpsc::Sender<Question>,
     link: JoinHandle<()>,
     configs: JoinHandle<()>,
+    clocks: JoinHandle<()>,
     minutes: JoinHandle<()>,
     member: JoinHandle<()>,
     /// This hub may not go on.
@@ -121,6 +124,8 @@ impl Hub {
             tokio::spawn(configs::run(address.clone(), store.clone(), leads.clone(), stop_link.clone()));
         let among = name.map(|_| leads.clone());
         let link = Link { broker: address, arrivals: to_writer, acks, hearing, among };
+        let work = Arc::new(Work::open(&config.workflow, data)?);
+        let clocks = tokio::spawn(watch_clocks(store.clone(), work.rules.clone(), stop_link.clone()));
         let publisher = Publisher::open(&config.audit)?;
         let limits = config.people.limits();
         let minutes = tokio::spawn(minutes::run(store.clone(), limits, publisher, stop_link.clone()));
@@ -145,7 +150,7 @@ impl Hub {
         };
         let agents = entrance.open_agents(config, &store, told)?.port();
         let stop_http = CancellationToken::new();
-        let app = App::new(store.clone(), config, stop_http.clone());
+        let app = App::new(store.clone(), config, work, stop_http.clone());
         let http = entrance.open_wall(config, web::router(app, wall_folder(config)?))?.port();
         let ports = Ports { http, agents, mqtt };
         ports.write(data).with_context(|| format!("cannot write {}", Ports::path(data).display()))?;
@@ -159,6 +164,7 @@ impl Hub {
             ask_writer,
             link,
             configs,
+            clocks,
             minutes,
             member,
             expelled,
@@ -184,6 +190,7 @@ impl Hub {
         for (part, task) in self.outside.tasks() {
             finish(part, task).await;
         }
+        finish("clocks", self.clocks).await;
         finish("minutes", self.minutes).await;
         finish("adopting", self.adopting).await;
         finish("retention", self.retention).await;

@@ -6,6 +6,7 @@
 
 pub mod agents;
 pub mod alerts;
+pub mod attachments;
 pub mod audit;
 pub mod authorities;
 pub mod certificates;
@@ -15,6 +16,7 @@ pub mod deliveries;
 mod engine;
 pub mod exchange;
 pub mod figures;
+pub mod handover;
 pub mod hubs;
 pub mod incidents;
 pub mod logins;
@@ -22,14 +24,17 @@ pub mod outside;
 pub mod people;
 pub mod places;
 pub mod records;
+pub mod reports;
 pub mod retention;
 pub mod search;
 pub mod sessions;
 pub mod settings;
 mod sql;
+pub mod steps;
 pub mod stills;
 pub mod tokens;
 mod tx;
+pub mod units;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};

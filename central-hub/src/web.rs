@@ -22,6 +22,7 @@ mod session;
 mod stills;
 mod users;
 pub mod wall;
+mod work;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -41,6 +42,7 @@ use crate::config::Config;
 use crate::store::Store;
 use crate::store::exchange::Names;
 use crate::store::sessions::Limits;
+use crate::work::Work;
 use looking::{Look, Recent};
 use routes::Routes;
 use scope::Anybody;
@@ -72,6 +74,8 @@ pub struct App {
     pub tls: bool,
     /// How long people stay logged in.
     pub limits: Limits,
+    /// Rules and folders for working on incidents.
+    pub work: Arc<Work>,
     /// What needs a reason.
     reason_for: Arc<[Look]>,
     recent: Arc<Recent>,
@@ -81,7 +85,7 @@ pub struct App {
 }
 
 impl App {
-    pub fn new(store: Store, config: &Config, stop: CancellationToken) -> Self {
+    pub fn new(store: Store, config: &Config, work: Arc<Work>, stop: CancellationToken) -> Self {
         let names = Arc::new(config.names(store.hub_epoch()));
         Self {
             store,
@@ -90,6 +94,7 @@ impl App {
             stop,
             tls: config.wall_tls(),
             limits: config.people.limits(),
+            work,
             reason_for: config.audit.reason_for.clone().into(),
             recent: Arc::default(),
             password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
@@ -146,6 +151,7 @@ pub fn routes() -> Routes {
         .get("/export/incidents.csv", search::export)
         .get("/figures", figures::show)
         .get("/feed", feed::follow)
+        .and(work::routes())
 }
 
 /// The API and the wall. `wall` is the folder of the built front end, where there is one.

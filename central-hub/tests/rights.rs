@@ -153,6 +153,8 @@ fn expected(asker: &Asker, row: &Row, object: usize) -> u16 {
         (_, Of::Site, 2) if everywhere && row.path.starts_with("/sites/{site}") => row.status,
         // What is assigned to them: none of these is.
         (Reach::Assigned, Of::Site, _) => 404,
+        // All sites are theirs, those to come included.
+        (Reach::Site, Of::Site, _) if asker.role.is_some_and(Role::everywhere_only) => row.status,
         (_, Of::Site, 1) | (_, Of::Site | Of::Hub, 2) => 404,
         _ => row.status,
     }

@@ -138,6 +138,14 @@ fn a_joined_incident_keeps_its_steps_and_is_open_while_one_part_is() {
          09:06:00 A absorbs B
          09:06:10 hu note on B",
     );
+    check(
+        "joined, and parted again by hand",
+        &[part("B", "09:05:00")],
+        "09:06:00 A absorbs B
+         09:07:00 li acknowledge
+         09:08:00 B absorbs B
+         09:09:00 li resolve",
+    );
     let three = [part("A", "09:00:00"), part("B", "09:05:00"), part("C", "08:50:00")];
     check(
         "joined twice over",

@@ -199,13 +199,14 @@ fn covers(on: &str, part: &str, at: i64, story: &[Fact]) -> bool {
             return false;
         }
         seen.push(current.clone());
-        let into = story.iter().find_map(|f| match &f.deed {
-            Deed::Absorbed { incident } if *incident == current => Some((f.incident.clone(), f.at)),
+        let until = story.iter().filter(|f| f.at <= at);
+        let mut into = until.filter_map(|f| match &f.deed {
+            Deed::Absorbed { incident } if *incident == current => Some(f.incident.clone()),
             _ => None,
         });
-        match into {
-            Some((into, when)) if when <= at => current = into,
-            _ => return false,
+        match into.next_back() {
+            Some(into) => current = into,
+            None => return false,
         }
     }
     true

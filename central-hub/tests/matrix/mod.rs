@@ -62,6 +62,7 @@ pub fn rows() -> Vec<Row> {
     let incident =
         |row: Row| row.of_site("market/@", "school/@", "market/01900000-0000-7000-8000-000000000000");
     let alert = |row: Row| row.of_site("gate/e1/1", "yard/e1/1", "gate/e1/999");
+    let of_site = |row: Row| row.of_site("market", "school", "nowhere");
     vec![
         row(get.clone(), "/health", Anybody, 200),
         row(post.clone(), "/session", Anybody, 400).sending(json!({})),
@@ -111,6 +112,38 @@ pub fn rows() -> Vec<Row> {
             "nowhere/gate/c1",
         ),
         row(get.clone(), "/agents", to(ReadAgents), 200),
-        row(get, "/feed", to(FollowFeed), 200),
+        row(get.clone(), "/feed", to(FollowFeed), 200),
+        row(get.clone(), "/my-incidents", to(WorkIncidents), 200),
+        row(post.clone(), "/incidents/steps", to(WorkIncidents), 200).sending(json!({
+            "step": "note", "note": "~",
+            "incidents": [{ "site": "school", "incident": "01900000-0000-7000-8000-000000000000", "version": 0 }],
+        })),
+        incident(row(get.clone(), "/incidents/{site}/{incident}/steps", to(ReadIncidents), 200)),
+        incident(row(post.clone(), "/incidents/{site}/{incident}/steps", to(WorkIncidents), 201))
+            .sending(json!({ "step": "note", "note": "~" })),
+        incident(row(post.clone(), "/incidents/{site}/{incident}/attachments", to(WorkIncidents), 415))
+            .sending(json!("no picture")),
+        row(get.clone(), "/incidents/{site}/{incident}/attachments/{file}", to(ReadIncidents), 404).of_site(
+            "market/@/01900000-0000-7000-8000-000000000000",
+            "school/@/01900000-0000-7000-8000-000000000000",
+            "market/01900000-0000-7000-8000-000000000000/01900000-0000-7000-8000-000000000000",
+        ),
+        of_site(row(get.clone(), "/sites/{site}/incident-kinds", to(OpenIncidents), 200)),
+        of_site(row(get.clone(), "/sites/{site}/handover", to(ReadHandover), 200)),
+        of_site(row(get.clone(), "/sites/{site}/units", to(ReadUnits), 200)),
+        of_site(row(get, "/sites/{site}/areas", to(ReadUnits), 200)),
+        row(put.clone(), "/sites/{site}/units/{unit}", to(ManageUnits), 200)
+            .of_site("market/p1", "school/p1", "nowhere/p1")
+            .sending(json!({ "name": "~" })),
+        row(put, "/sites/{site}/areas/{area}", to(ManageUnits), 200)
+            .of_site("market/east", "school/east", "nowhere/east")
+            .sending(json!({ "name": "~", "plane": "plan", "outline": [[0, 0], [9, 0], [0, 9]] })),
+        row(delete.clone(), "/sites/{site}/units/{unit}", to(ManageUnits), 404)
+            .of_site("market/ghost", "school/ghost", "nowhere/ghost"),
+        row(delete, "/sites/{site}/areas/{area}", to(ManageUnits), 404)
+            .of_site("market/ghost", "school/ghost", "nowhere/ghost"),
+        // The last: whoever reports an incident may see it, and the rows above ask for the newest of a site.
+        row(post, "/incidents", to(OpenIncidents), 201)
+            .sending(json!({ "site": "market", "kind": "other", "words": "~" })),
     ]
 }

@@ -377,6 +377,14 @@ impl Operator {
         read(self.http.put(world.url(path)).header("cookie", &self.cookie).send_json(body).unwrap())
     }
 
+    pub fn send_bytes(&self, world: &World, path: &str, body: &[u8]) -> (u16, Value) {
+        read(self.http.post(world.url(path)).header("cookie", &self.cookie).send(body).unwrap())
+    }
+
+    pub fn delete(&self, world: &World, path: &str) -> u16 {
+        self.http.delete(world.url(path)).header("cookie", &self.cookie).call().unwrap().status().as_u16()
+    }
+
     /// Reads `count` events of the feed: (id, type, data).
     pub fn feed(&self, world: &World, after: Option<&str>, count: usize) -> Vec<(String, String, Value)> {
         let mut request = self.http.get(world.url("/feed")).header("cookie", &self.cookie);

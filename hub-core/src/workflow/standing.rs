@@ -311,28 +311,31 @@ pub fn fold(parts: &[Part], facts: &Facts, reopening: &Reopening) -> Standing {
     each.reduce(Standing::with).unwrap_or_else(|| Standing::opened(0))
 }
 
-/// Part -> what it was joined to, and when; the first word counts.
-fn joins(facts: &Facts) -> BTreeMap<&str, (&str, i64)> {
-    let mut joins = BTreeMap::new();
+/// Part -> when it was joined to what, in order. An operator may join and part them more than once.
+type Joins<'a> = BTreeMap<&'a str, Vec<(i64, &'a str)>>;
+
+fn joins(facts: &Facts) -> Joins<'_> {
+    let mut joins = Joins::new();
     for fact in facts.iter() {
         if let Deed::Absorbed { incident } = &fact.deed {
-            joins.entry(incident.as_str()).or_insert((fact.incident.as_str(), fact.at));
+            joins.entry(incident.as_str()).or_default().push((fact.at, fact.incident.as_str()));
         }
     }
     joins
 }
 
-/// A fact is meant for the part it was written down for, and for what had been joined to that before.
-fn is_meant_for(part: &str, fact: &Fact, joins: &BTreeMap<&str, (&str, i64)>) -> bool {
+/// A fact is meant for the part it was written down for, and for what was joined to that at the time.
+fn is_meant_for(part: &str, fact: &Fact, joins: &Joins<'_>) -> bool {
     let mut at = part;
     // As many hops as there are joins: a ring, which nobody should write, ends too.
     for _ in 0..=joins.len() {
         if at == fact.incident {
             return true;
         }
-        match joins.get(at) {
-            Some((into, when)) if *when <= fact.at => at = into,
-            _ => return false,
+        let joined = joins.get(at).and_then(|all| all.iter().rev().find(|(when, _)| *when <= fact.at));
+        match joined {
+            Some((_, into)) => at = into,
+            None => return false,
         }
     }
     false

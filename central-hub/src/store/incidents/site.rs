@@ -7,6 +7,7 @@ use hub_core::correlate::{Alert, Cluster, Correlation, IncidentId, Joined, Row};
 use serde_json::Value;
 
 use super::rows::{self, ClusterRow, RunRow};
+use crate::clock::now_ms;
 use crate::incidents::Rules;
 use crate::store::changes::Subject;
 use crate::store::{Store, StoreError, Tx, sql, sql_for};
@@ -14,6 +15,8 @@ use crate::uuid::uuid7;
 
 /// Times farther apart than this are looked up one by one: a backlog beside live alerts shall not load what lies between.
 const STRETCH_MS: i64 = 60 * 60 * 1000;
+/// An incident whose first alert the hub received earlier is history (alerts from before there were incidents): it has no clocks.
+const LIVE_MS: i64 = 60 * 60 * 1000;
 
 macro_rules! select_clusters {
     ($($rest:expr),+) => {
@@ -173,7 +176,8 @@ impl Site {
 
     async fn write_clusters(&self, tx: &mut Tx, changed: &[Row]) -> Result<(), StoreError> {
         let values = Value::from_iter(changed.iter().map(|row| rows::cluster_values(&self.site, row)));
-        tx.execute(upsert_clusters().bind(values.to_string())).await?;
+        let live_since = now_ms() - LIVE_MS;
+        tx.execute(upsert_clusters().bind(values.to_string()).bind(live_since)).await?;
         for row in changed {
             tx.changed(Subject::Incident { site: self.site.clone(), incident: row.id.to_string() });
             // What it had absorbed before goes where it goes.
@@ -186,6 +190,10 @@ impl Site {
             );
             let moved = statement.bind(&self.site).bind(row.id.to_string()).bind(row.root.to_string());
             tx.execute(moved.bind(incident.to_string())).await?;
+            // Whoever works on the survivor works on this one too from now on.
+            let text = "UPDATE incidents SET due_at = 0 WHERE site = $1 AND incident = $2
+                AND (due_at IS NOT NULL OR state IN ('resolved', 'closed', 'false_alarm'))";
+            tx.execute(sql(text).bind(&self.site).bind(incident.to_string())).await?;
         }
         Ok(())
     }
@@ -245,14 +253,15 @@ impl Site {
     }
 }
 
-/// State, version and deadline are not touched: they are the people's.
+/// State and version are not touched: they are the people's. The deadline says at most that the incident is to be looked
+/// at (0; see `store::steps`): a new one that is no history, one that was settled, one that got worse, one that is by itself again.
 fn upsert_clusters() -> crate::store::Sql<'static> {
     macro_rules! upsert {
         ($select:literal) => {
             concat!(
                 "INSERT INTO incidents (site, incident, origin, kind, family, test, opened_at, last_at, clock_from, alerts,
                     cameras, peak, severity, urgency, opener_agent, opener_epoch, opener_seq, root, alias_of, attached,
-                    core) ",
+                    core, due_at) ",
                 $select,
                 " ON CONFLICT (site, incident) DO UPDATE SET kind = excluded.kind, family = excluded.family,
                     test = excluded.test, opened_at = excluded.opened_at, last_at = excluded.last_at,
@@ -260,7 +269,13 @@ fn upsert_clusters() -> crate::store::Sql<'static> {
                     peak = excluded.peak, severity = excluded.severity, urgency = excluded.urgency,
                     opener_agent = excluded.opener_agent, opener_epoch = excluded.opener_epoch,
                     opener_seq = excluded.opener_seq, root = excluded.root, alias_of = excluded.alias_of,
-                    attached = excluded.attached, core = excluded.core"
+                    attached = excluded.attached, core = excluded.core,
+                    due_at = CASE
+                        WHEN incidents.state IN ('resolved', 'closed', 'false_alarm') THEN 0
+                        WHEN incidents.alias_of IS NOT NULL AND excluded.alias_of IS NULL THEN 0
+                        WHEN incidents.due_at IS NOT NULL AND (incidents.severity <> excluded.severity
+                            OR incidents.clock_from <> excluded.clock_from) THEN 0
+                        ELSE incidents.due_at END"
             )
         };
     }
@@ -268,14 +283,16 @@ fn upsert_clusters() -> crate::store::Sql<'static> {
         upsert!(
             "SELECT value ->> 0, value ->> 1, 'alerts', value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
                 value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13,
-                value ->> 14, value ->> 15, value ->> 16, value ->> 17, value ->> 18, value ->> 19
+                value ->> 14, value ->> 15, value ->> 16, value ->> 17, value ->> 18, value ->> 19,
+                CASE WHEN value ->> 7 >= $2 THEN 0 END
             FROM json_each($1) WHERE true"
         ),
         upsert!(
             "SELECT value ->> 0, value ->> 1, 'alerts', value ->> 2, value ->> 3, (value ->> 4)::boolean,
                 (value ->> 5)::bigint, (value ->> 6)::bigint, (value ->> 7)::bigint, (value ->> 8)::bigint, value ->> 9,
                 (value ->> 10)::bigint, (value ->> 11)::bigint, (value ->> 12)::bigint, value ->> 13, value ->> 14,
-                (value ->> 15)::bigint, value ->> 16, value ->> 17, value ->> 18, value ->> 19
+                (value ->> 15)::bigint, value ->> 16, value ->> 17, value ->> 18, value ->> 19,
+                CASE WHEN (value ->> 7)::bigint >= $2 THEN 0::bigint END
             FROM jsonb_array_elements($1::text::jsonb) AS t (value)"
         ),
     )

@@ -305,7 +305,7 @@ impl TryFrom<IncidentRow> for IncidentView {
             opened_at: Timestamp::from_unix_ms(row.opened_at),
             last_at: Timestamp::from_unix_ms(row.last_at),
             clock_from: Timestamp::from_unix_ms(row.clock_from),
-            due_at: row.due_at.map(Timestamp::from_unix_ms),
+            due_at: row.due_at.filter(|at| *at > 0).map(Timestamp::from_unix_ms),
             alerts: row.alerts,
             cameras: cameras
                 .into_iter()

@@ -1,0 +1,122 @@
+//! Incidents that people open by hand, with the kinds of their site; and what is given to oneself.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use protocol::{SiteId, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{actor, answers};
+use crate::store::reports::{Point, Report};
+use crate::store::steps::severity_name;
+use crate::web::scope::{Scope, act};
+use crate::web::{App, Refusal};
+use crate::work::rules::SEVERITIES;
+
+/// Longest words of a report, letters.
+const WORDS_LETTERS: usize = 2_000;
+/// Longest name of a place, letters.
+const PLACE_LETTERS: usize = 120;
+
+/// What somebody reports.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    site: SiteId,
+    kind: String,
+    words: String,
+    /// Default: that of the kind.
+    severity: Option<String>,
+    /// As people call it.
+    place: Option<String>,
+    /// `{x, y}` in metres on the site's plan, or `{lat, lon}`.
+    point: Option<Point>,
+}
+
+/// `POST /incidents`
+pub async fn open(
+    scope: Scope<act::OpenIncidents>,
+    State(app): State<App>,
+    asked: Result<Json<Asked>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    let Json(asked) = asked?;
+    let actor = actor(&app, &scope, &asked.site, "there is no such site").await?;
+    let rules = &app.work.rules;
+    let kind = rules.kinds(asked.site.as_str()).find(|k| k.kind == asked.kind).ok_or_else(|| {
+        unprocessable(format!(
+            "there is no such kind; GET /api/v1/sites/{}/incident-kinds lists them",
+            asked.site
+        ))
+    })?;
+    let severity = asked.severity.as_deref().unwrap_or(&kind.severity);
+    let Some(severity) = SEVERITIES.iter().position(|s| *s == severity) else {
+        return Err(unprocessable(format!("`severity` must be one of {}", SEVERITIES.join(", "))));
+    };
+    if asked.words.trim().is_empty() || asked.words.chars().count() > WORDS_LETTERS {
+        return Err(unprocessable("`words` must say what is the matter, in at most 2000 letters".into()));
+    }
+    if asked.place.as_ref().is_some_and(|p| p.chars().count() > PLACE_LETTERS) {
+        return Err(unprocessable("`place` has at most 120 letters".into()));
+    }
+    if asked.point.is_some_and(|p| !p.is_somewhere()) {
+        return Err(unprocessable("`point` is nowhere on the plan or on earth".into()));
+    }
+    let report = Report {
+        site: asked.site.as_str(),
+        kind: &kind.kind,
+        severity: severity as i64 + 1,
+        words: &asked.words,
+        place: asked.place.as_deref(),
+        point: asked.point,
+        reporter: &actor,
+    };
+    let incident = app.store.open_by_hand(rules, &report).await?;
+    let case = super::case(&app, &actor, &asked.site, &incident).await?;
+    let report = app.store.report(asked.site.as_str(), &incident).await?;
+    let view = answers::view(rules, &case, &actor, report.map(|r| json!(r)));
+    Ok(answers::tagged(StatusCode::CREATED, &case, view))
+}
+
+/// `GET /sites/{site}/incident-kinds`
+pub async fn kinds(
+    scope: Scope<act::OpenIncidents>,
+    State(app): State<App>,
+    path: Result<Path<SiteId>, PathRejection>,
+) -> Result<Json<Value>, Refusal> {
+    let Path(site) = path.map_err(|e| Refusal::bad_request(e.body_text()))?;
+    scope.at(&site)?;
+    let kinds = app.work.rules.kinds(site.as_str()).map(|kind| {
+        let procedure = app.work.rules.procedure(&kind.kind).is_some();
+        json!({ "kind": kind.kind, "name": kind.name(), "severity": kind.severity, "procedure": procedure })
+    });
+    Ok(Json(json!({ "kinds": kinds.collect::<Vec<_>>() })))
+}
+
+/// `GET /my-incidents`: what is given to oneself or one's units, and is not settled.
+pub async fn mine(scope: Scope<act::WorkIncidents>, State(app): State<App>) -> Result<Json<Value>, Refusal> {
+    let reached = scope.person().grants().sites_if_assigned(hub_core::rights::Action::WorkIncidents);
+    let rows = app.store.given_to(scope.user()).await?;
+    let rows = rows.into_iter().filter(|row| reached.contains_text(&row.site)).map(|row| {
+        json!({
+            "site": row.site,
+            "incident": row.incident,
+            "kind": row.kind,
+            "name": app.work.rules.kinds(&row.site).find(|k| k.kind == row.kind).map(|k| k.name()),
+            "severity": severity_name(row.severity),
+            "state": row.state,
+            "version": row.version,
+            "due_at": row.due_at.map(Timestamp::from_unix_ms),
+            "opened_at": Timestamp::from_unix_ms(row.clock_from),
+            "words": row.words,
+            "place": row.place,
+        })
+    });
+    Ok(Json(json!({ "incidents": rows.collect::<Vec<_>>() })))
+}
+
+fn unprocessable(message: String) -> Refusal {
+    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", message)
+}

@@ -1,0 +1,98 @@
+//! Photos: taken in, stripped, kept; shown to whoever may see their incident.
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use protocol::SiteId;
+use serde_json::json;
+
+use super::answers::Failure;
+use super::steps::{attach_step, attach_wish, carry_out};
+use super::{IncidentPath, NO_INCIDENT, actor, case, incident_id};
+use crate::store::attachments::AttachmentRow;
+use crate::uuid::uuid7;
+use crate::web::scope::{Scope, act};
+use crate::web::{App, Refusal};
+use crate::work::attachment::FileId;
+use crate::work::photo::{MOST_BYTES, NoPhoto, strip};
+
+const NO_PHOTO: &str = "there is no such photo";
+
+/// `POST /incidents/{site}/{incident}/attachments`: the body is the picture.
+pub async fn add(
+    scope: Scope<act::WorkIncidents>,
+    State(app): State<App>,
+    path: IncidentPath,
+    body: Body,
+) -> Result<Response, Failure> {
+    let (site, incident) = incident_id(path)?;
+    let actor = actor(&app, &scope, &site, NO_INCIDENT).await?;
+    let case = case(&app, &actor, &site, &incident).await?;
+    // The common limit is for words; a picture has its own.
+    let sent = axum::body::to_bytes(body, MOST_BYTES).await.map_err(|_| refused(NoPhoto::TooLarge))?;
+    let stripped = tokio::task::spawn_blocking(move || strip(&sent)).await;
+    let (format, picture) = stripped.map_err(|_| Refusal::internal())?.map_err(refused)?;
+    let id = uuid7().ok().and_then(|id| FileId::parse(&id)).ok_or_else(Refusal::internal)?;
+
+    let row = AttachmentRow {
+        incident: case.row.incident,
+        media_type: format.media_type().to_owned(),
+        bytes: picture.len() as i64,
+        added_at: 0,
+        actor: actor.id.clone(),
+    };
+    let (work, name) = (app.work.clone(), id.clone());
+    let written = tokio::task::spawn_blocking(move || work.attachments.write(&name, &picture)).await;
+    if let Err(error) = written.unwrap_or_else(|e| Err(std::io::Error::other(e))) {
+        tracing::error!(%error, "photo not written");
+        return Err(Refusal::internal().into());
+    }
+    app.store.put_attachment(site.as_str(), id.as_str(), &row).await?;
+    let step = attach_step();
+    carry_out(&app, &attach_wish(&site, &incident, &actor, &step, &id)).await?;
+    let url = format!("/api/v1/incidents/{site}/{incident}/attachments/{}", id.as_str());
+    let body = axum::Json(json!({ "file": id.as_str(), "media_type": row.media_type, "url": url }));
+    Ok((StatusCode::CREATED, body).into_response())
+}
+
+/// `GET /incidents/{site}/{incident}/attachments/{file}`
+pub async fn show(
+    scope: Scope<act::ReadIncidents>,
+    State(app): State<App>,
+    path: Result<Path<(SiteId, String, String)>, PathRejection>,
+) -> Result<Response, Refusal> {
+    let Path((site, incident, file)) = path.map_err(|e| Refusal::bad_request(e.body_text()))?;
+    let missing = || Refusal::not_found(NO_PHOTO);
+    let id = FileId::parse(&file).ok_or_else(missing)?;
+    let actor = actor(&app, &scope, &site, NO_PHOTO).await?;
+    let case = case(&app, &actor, &site, &incident).await.map_err(|refusal| match refusal.status {
+        StatusCode::NOT_FOUND => missing(),
+        _ => refusal,
+    })?;
+    let row = app.store.attachment(site.as_str(), id.as_str()).await?.ok_or_else(missing)?;
+    if !case.has_part(&row.incident) {
+        return Err(missing());
+    }
+    let work = app.work.clone();
+    let read = tokio::task::spawn_blocking(move || work.attachments.read(&id)).await;
+    let bytes = read.unwrap_or_else(|e| Err(std::io::Error::other(e))).map_err(|error| {
+        tracing::error!(%error, "photo not read");
+        missing()
+    })?;
+    let headers = [
+        (header::CONTENT_TYPE, row.media_type.as_str()),
+        (header::CACHE_CONTROL, "private, max-age=86400, immutable"),
+    ];
+    Ok((headers, bytes).into_response())
+}
+
+fn refused(why: NoPhoto) -> Refusal {
+    let status = match why {
+        NoPhoto::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        NoPhoto::Format => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        NoPhoto::Damaged(_) => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    Refusal::new(status, "no_photo", why.to_string())
+}

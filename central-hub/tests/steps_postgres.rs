@@ -1,0 +1,4 @@
+//! [`steps`](steps.rs) on PostgreSQL.
+
+#[path = "steps.rs"]
+mod steps;
