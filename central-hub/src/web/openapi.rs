@@ -34,6 +34,8 @@ enum Answer {
     Json(Shape),
     /// Of this media type, by default JSON.
     Of(&'static [&'static str]),
+    /// 201, JSON.
+    Made,
     /// 204
     Nothing,
     /// Server-sent events, without end.
@@ -104,6 +106,21 @@ const DESCRIBED: &[Described] = described! {
         query search::As; Answer::Of(&["application/json", "application/cap+xml"]);
     GET "/figures" "统计数字（JSON 或 CSV）" "Figures, as JSON or CSV"
         query figures::Wanted; Answer::Of(&["application/json", "text/csv"]);
+    POST "/incidents" "人工上报事件" "Open an incident by hand"; Answer::Made;
+    POST "/incidents/steps" "对多起事件执行同一步骤" "Take one step in many incidents"; JSON;
+    GET "/incidents/{site}/{incident}/steps" "事件的处置经过" "How an incident is being worked on"; JSON;
+    POST "/incidents/{site}/{incident}/steps" "执行一个处置步骤" "Take a step"; Answer::Made;
+    POST "/incidents/{site}/{incident}/attachments" "上传照片" "Add a photo"; Answer::Made;
+    GET "/incidents/{site}/{incident}/attachments/{file}" "查看照片" "A photo"; Answer::Of(&["image/jpeg", "image/png"]);
+    GET "/my-incidents" "派给自己的事件" "Incidents given to oneself"; JSON;
+    GET "/sites/{site}/incident-kinds" "可以人工上报的类型" "Kinds that can be opened by hand"; JSON;
+    GET "/sites/{site}/handover" "交接班单（JSON 或可打印页面）" "The handover sheet, as JSON or to print"; Answer::Of(&["application/json", "text/html"]);
+    GET "/sites/{site}/units" "站点的队伍" "A site's units"; JSON;
+    PUT "/sites/{site}/units/{unit}" "设置队伍" "Say what a unit is"; JSON;
+    DELETE "/sites/{site}/units/{unit}" "删除队伍" "Forget a unit"; Answer::Nothing;
+    GET "/sites/{site}/areas" "站点的网格" "A site's grid areas"; JSON;
+    PUT "/sites/{site}/areas/{area}" "划定网格" "Draw a grid area"; JSON;
+    DELETE "/sites/{site}/areas/{area}" "删除网格" "Forget a grid area"; Answer::Nothing;
 };
 
 /// `GET /openapi.json`
@@ -191,6 +208,9 @@ fn answered(answer: &Answer, generator: &mut SchemaGenerator) -> (&'static str, 
             ("200", json!({ "description": "well", "content": content(&["application/json"], schema) }))
         }
         Answer::Of(types) => ("200", json!({ "description": "well", "content": content(types, json!({})) })),
+        Answer::Made => {
+            ("201", json!({ "description": "made", "content": content(&["application/json"], json!({})) }))
+        }
         Answer::Nothing => ("204", json!({ "description": "well" })),
         Answer::Events => {
             ("200", json!({ "description": "events", "content": content(&["text/event-stream"], json!({})) }))
