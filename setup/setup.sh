@@ -139,10 +139,10 @@ clip() {
   took
 }
 
-# A camera that nobody here wrote, in a Python environment of its own.
-camera() {
-  begin "test camera 测试摄像机: ipycam"
-  local wanted=tests/camera-requirements.txt folder=$cache/ipycam
+# A Python environment of the tests' own: its folder in the cache, its pinned list, and what it is.
+python_tools() {
+  begin "$3"
+  local wanted=$2 folder=$cache/$1
   if cmp -s "$wanted" "$folder/made-from"; then took; return; fi
   rm -rf "$folder"
   python3 -m venv "$folder" \
@@ -176,6 +176,9 @@ need_tools
 packages
 models
 clip
-case " $purposes " in *" test "*) camera ;; esac
+case " $purposes " in *" test "*)
+  python_tools ipycam tests/camera-requirements.txt "test camera 测试摄像机: ipycam"
+  python_tools api-tools tests/api/requirements.txt "tools of the API's tests 接口测试工具: schemathesis" ;;
+esac
 wall
 printf 'set-up ready in %s s 安装完成\n' "$((SECONDS - started))"

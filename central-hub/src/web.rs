@@ -9,12 +9,15 @@ mod alerts;
 mod audit;
 mod error;
 mod feed;
+mod figures;
 mod incidents;
 mod login;
 pub mod looking;
+pub mod openapi;
 mod places;
 pub mod routes;
 pub mod scope;
+mod search;
 mod session;
 mod stills;
 mod users;
@@ -29,6 +32,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::from_fn;
 use axum::{Json, Router};
+use hub_core::rights::Sites;
 use protocol::SiteId;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +40,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::config::Config;
 use crate::store::Store;
+use crate::store::exchange::Names;
 use crate::store::sessions::Limits;
 use crate::work::Work;
 use looking::{Look, Recent};
@@ -61,6 +66,8 @@ const FEEDS: usize = 256;
 pub struct App {
     pub store: Store,
     pub site_names: Arc<BTreeMap<SiteId, String>>,
+    /// What everything is called where other systems read.
+    pub names: Arc<Names>,
     /// Ends the feeds, which otherwise never end.
     pub stop: CancellationToken,
     /// Browsers come by TLS: the session's cookie shall go no other way.
@@ -79,8 +86,10 @@ pub struct App {
 
 impl App {
     pub fn new(store: Store, config: &Config, work: Arc<Work>, stop: CancellationToken) -> Self {
+        let names = Arc::new(config.names(store.hub_epoch()));
         Self {
             store,
+            names,
             site_names: Arc::new(config.hub.site_names.clone()),
             stop,
             tls: config.wall_tls(),
@@ -95,10 +104,19 @@ impl App {
     }
 }
 
+/// The sites of a scope as the database is asked for them; `None`: all.
+fn site_list(sites: &Sites) -> Option<Vec<String>> {
+    match sites {
+        Sites::All => None,
+        Sites::Only(sites) => Some(sites.iter().map(ToString::to_string).collect()),
+    }
+}
+
 /// Every route of the API. Each handler's first argument says who may come (`scope`).
 pub fn routes() -> Routes {
     Routes::new()
         .get("/health", health)
+        .get("/openapi.json", openapi::show)
         .post("/session", login::open)
         .get("/session", session::show)
         .delete("/session", session::close)
@@ -128,6 +146,10 @@ pub fn routes() -> Routes {
         .put("/sites/{site}/places/{agent}/{camera}", places::put)
         .delete("/sites/{site}/places/{agent}/{camera}", places::remove)
         .get("/agents", agents::list)
+        .get("/search", search::search)
+        .get("/incidents/{site}/{incident}/exchange", search::exchange)
+        .get("/export/incidents.csv", search::export)
+        .get("/figures", figures::show)
         .get("/feed", feed::follow)
         .and(work::routes())
 }

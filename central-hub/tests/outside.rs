@@ -9,7 +9,7 @@ use central_hub::store::exchange::Names;
 use central_hub::store::figures::{By, Span};
 use central_hub::store::outside::Pass;
 use central_hub::store::search::Wanted;
-use central_hub::store::{Store, changes::Subject, sql, sql_for};
+use central_hub::store::{Store, Tx, changes::Subject, sql, sql_for};
 use central_hub::webhooks::Webhook;
 use hub_core::words;
 
@@ -296,25 +296,32 @@ async fn fill_index(store: &Store, incidents: i64) {
             texts.push(tokens.join(" "));
         }
         let mut tx = store.write().await.unwrap();
-        let statement = sql_for(
-            "INSERT INTO search_docs (site, incident, doc, digest)
-                SELECT substr(i.value, 1, instr(i.value, '/') - 1), substr(i.value, instr(i.value, '/') + 1), d.value, x''
-                FROM json_each($1) d JOIN json_each($2) i ON i.key = d.key WHERE $3 IS NOT NULL",
-            "INSERT INTO search_docs (site, incident, doc, digest, words)
-                SELECT split_part(i, '/', 1), split_part(i, '/', 2), d, '', string_to_array(w, ' ')
-                FROM unnest($1::bigint[], $2::text[], $3::text[]) AS t (d, i, w)",
-        );
-        tx.execute(statement.bind(docs.clone()).bind(ids).bind(texts.clone())).await.unwrap();
-        let statement = sql_for(
-            "INSERT INTO search_words (rowid, words) SELECT d.value, w.value
-                FROM json_each($1) d JOIN json_each($2) w ON w.key = d.key",
-            "SELECT 1 WHERE $1::bigint[] IS NULL AND $2::text[] IS NULL",
-        );
-        tx.execute(statement.bind(docs).bind(texts)).await.unwrap();
+        // SQLite joins the lists by their places: short ones, or it takes for ever.
+        for ((docs, ids), texts) in docs.chunks(200).zip(ids.chunks(200)).zip(texts.chunks(200)) {
+            put_docs(&mut tx, docs, ids, texts).await;
+        }
         tx.commit().await.unwrap();
     }
     let mut tx = store.write().await.unwrap();
     let statement = sql_for("SELECT 1 WHERE 1 = 0", "ANALYZE search_docs");
     tx.execute(statement).await.unwrap();
     tx.commit().await.unwrap();
+}
+
+async fn put_docs(tx: &mut Tx, docs: &[i64], ids: &[String], texts: &[String]) {
+    let statement = sql_for(
+        "INSERT INTO search_docs (site, incident, doc, digest)
+            SELECT substr(i.value, 1, instr(i.value, '/') - 1), substr(i.value, instr(i.value, '/') + 1), d.value, x''
+            FROM json_each($1) d JOIN json_each($2) i ON i.key = d.key WHERE $3 IS NOT NULL",
+        "INSERT INTO search_docs (site, incident, doc, digest, words)
+            SELECT split_part(i, '/', 1), split_part(i, '/', 2), d, '', string_to_array(w, ' ')
+            FROM unnest($1::bigint[], $2::text[], $3::text[]) AS t (d, i, w)",
+    );
+    tx.execute(statement.bind(docs).bind(ids).bind(texts)).await.unwrap();
+    let statement = sql_for(
+        "INSERT INTO search_words (rowid, words) SELECT d.value, w.value
+            FROM json_each($1) d JOIN json_each($2) w ON w.key = d.key",
+        "SELECT 1 WHERE $1::bigint[] IS NULL AND $2::text[] IS NULL",
+    );
+    tx.execute(statement.bind(docs).bind(texts)).await.unwrap();
 }

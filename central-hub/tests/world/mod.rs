@@ -354,6 +354,11 @@ impl Operator {
         operator
     }
 
+    /// The session's cookie, for programs that ask in its name.
+    pub fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
     pub fn get(&self, world: &World, path: &str) -> ureq::http::Response<ureq::Body> {
         self.http.get(world.url(path)).header("cookie", &self.cookie).call().unwrap()
     }

@@ -154,7 +154,8 @@ async fn claim(
 }
 
 async fn alerts_of(tx: &mut Tx, site: &str, incident: &str) -> Result<Vec<Alert>, StoreError> {
-    let parts = "SELECT incident FROM incidents WHERE site = $1 AND (incident = $2 OR alias_of = $2)";
+    let parts = "SELECT incident FROM incidents WHERE site = $1 AND incident = $2
+        UNION ALL SELECT incident FROM incidents WHERE site = $1 AND alias_of = $2";
     let parts: Vec<(String,)> = tx.all(sql(parts).bind(site).bind(incident)).await?;
     let parts: Vec<String> = parts.into_iter().map(|(id,)| id).collect();
     let text = sql_for(

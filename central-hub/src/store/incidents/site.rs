@@ -19,12 +19,12 @@ const STRETCH_MS: i64 = 60 * 60 * 1000;
 const LIVE_MS: i64 = 60 * 60 * 1000;
 
 macro_rules! select_clusters {
-    ($rest:literal) => {
-        concat!(
+    ($($rest:expr),+) => {
+        concat!($(
             "SELECT incident, kind, family, test, opened_at, last_at, clock_from, alerts, cameras, peak,
                 opener_agent, opener_epoch, opener_seq, root, alias_of, attached, core FROM incidents ",
             $rest
-        )
+        ),+)
     };
 }
 
@@ -98,9 +98,11 @@ impl Site {
     /// Loads incidents whole.
     pub async fn load_incidents(&mut self, tx: &mut Tx, incidents: &[String]) -> Result<(), StoreError> {
         let all = sql_for(
+            // SQLite would look through the whole site for aliases.
             select_clusters!(
-                "WHERE site = $1 AND (incident IN (SELECT value FROM json_each($2))
-                    OR alias_of IN (SELECT value FROM json_each($2)))"
+                "WHERE site = $1 AND incident IN (SELECT value FROM json_each($2)) UNION ALL ",
+                "INDEXED BY incidents_aliases WHERE site = $1 AND alias_of IS NOT NULL
+                    AND alias_of IN (SELECT value FROM json_each($2))"
             ),
             select_clusters!("WHERE site = $1 AND (incident = ANY($2) OR alias_of = ANY($2))"),
         );
@@ -180,9 +182,13 @@ impl Site {
             tx.changed(Subject::Incident { site: self.site.clone(), incident: row.id.to_string() });
             // What it had absorbed before goes where it goes.
             let Some(incident) = row.alias_of else { continue };
-            let text = "UPDATE incidents SET root = $3, alias_of = $4
-                WHERE site = $1 AND root = $2 AND alias_of IS NOT NULL AND incident <> $2";
-            let moved = sql(text).bind(&self.site).bind(row.id.to_string()).bind(row.root.to_string());
+            let statement = sql_for(
+                "UPDATE incidents INDEXED BY incidents_roots SET root = $3, alias_of = $4
+                    WHERE site = $1 AND root = $2 AND alias_of IS NOT NULL AND incident <> $2",
+                "UPDATE incidents SET root = $3, alias_of = $4
+                    WHERE site = $1 AND root = $2 AND alias_of IS NOT NULL AND incident <> $2",
+            );
+            let moved = statement.bind(&self.site).bind(row.id.to_string()).bind(row.root.to_string());
             tx.execute(moved.bind(incident.to_string())).await?;
             // Whoever works on the survivor works on this one too from now on.
             let text = "UPDATE incidents SET due_at = 0 WHERE site = $1 AND incident = $2
@@ -233,7 +239,8 @@ impl Site {
         let cores: Vec<String> = cores.into_iter().collect();
         let statement = sql_for(
             select_clusters!(
-                "WHERE site = $1 AND alias_of IN (SELECT value FROM json_each($2)) AND attached IS NOT NULL"
+                "INDEXED BY incidents_aliases WHERE site = $1 AND alias_of IS NOT NULL
+                    AND alias_of IN (SELECT value FROM json_each($2)) AND attached IS NOT NULL"
             ),
             select_clusters!("WHERE site = $1 AND alias_of = ANY($2) AND attached IS NOT NULL"),
         );

@@ -270,9 +270,10 @@ impl Store {
         let parts: Vec<(String,)> = self
             .read()
             .all(
-                sql("SELECT incident FROM incidents WHERE site = $1 AND (incident = $2 OR alias_of = $2)")
-                    .bind(site)
-                    .bind(incident),
+                sql("SELECT incident FROM incidents WHERE site = $1 AND incident = $2
+        UNION ALL SELECT incident FROM incidents WHERE site = $1 AND alias_of = $2")
+                .bind(site)
+                .bind(incident),
             )
             .await?;
         let parts: Vec<String> = parts.into_iter().map(|(id,)| id).collect();
