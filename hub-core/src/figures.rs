@@ -104,7 +104,6 @@ mod tests {
     #[test]
     fn percentiles_are_near_the_true_ones() {
         let seed = 20_261_125_u64;
-        println!("seed {seed}");
         let mut state = seed;
         let mut durations: Vec<i64> = (0..20_000)
             .map(|_| {

@@ -77,7 +77,9 @@ pub struct Clock {
 pub struct Kind {
     /// Its id: letters, digits, `-` and `_`.
     pub kind: String,
+    /// What people read in Chinese.
     pub zh: String,
+    /// What people read in English.
     pub en: String,
     /// `low`, `medium`, `high` or `critical`.
     pub severity: String,

@@ -1,3 +1,5 @@
+//! Every entry of a chain altered, removed, moved or added: each is found.
+
 use super::*;
 
 /// Entries over several days with their hashes, as the hub would write them.

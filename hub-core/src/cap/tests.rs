@@ -330,7 +330,6 @@ fn injections() -> Vec<String> {
         "' OR 1=1 --",
     ];
     let mut seed = 20_261_125_u64;
-    println!("seed {seed}");
     let mut random = move |below: usize| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(seed >> 33).unwrap() % below

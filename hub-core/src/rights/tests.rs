@@ -1,3 +1,5 @@
+//! The whole table of roles and actions, and who may do what where.
+
 use std::collections::BTreeSet;
 
 use super::*;
