@@ -4,7 +4,7 @@
 //! transport), and `rtspsrc` follows most of them by itself. It connects through GIO, which tells of every
 //! connection just before it is made, with the address as it was resolved: one that the session may not use
 //! loses its socket there, before a packet has left. What speaks through GIO outside of any session is
-//! refused as well. See ADR 10.
+//! refused as well. See ADR 12.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
