@@ -1,4 +1,4 @@
-//! The composition root of the page: which of the three faces it shows (starting, login, wall).
+//! The composition root of the page: which face it shows (starting, login, the wall, the grid member's page).
 import { createEffect, createSignal, Match, Switch } from 'solid-js'
 import { render } from '#renderer'
 import * as hub from './hub'
@@ -10,11 +10,18 @@ import './style/alerts.css'
 import './style/devices.css'
 import './style/dialogs.css'
 import './style/login.css'
+import './style/work.css'
+import './style/field.css'
+import { Field } from './view/field/Field'
 import { Login, type LoginNote } from './view/Login'
 import { Starting } from './view/Starting'
 import { Wall } from './view/Wall'
 
-type Face = 'starting' | 'login' | 'wall'
+type Face = 'starting' | 'login' | 'wall' | 'field'
+
+const FIELD = '/field'
+/** Roles that work at the wall; whoever holds none of them works on the street. */
+const AT_THE_WALL = ['operator', 'shift_lead', 'installer', 'administrator', 'auditor']
 
 /** A one-time token leaves the address before anything else happens. */
 function takeToken(): string | null {
@@ -30,17 +37,23 @@ function Page(props: { token: string | null }) {
   const [token, setToken] = createSignal(props.token)
   const [who, setWho] = createSignal<hub.Oneself | null>(null)
 
-  const toWall = (oneself: hub.Oneself) => {
+  /** The page that was asked for, also over a login in between. */
+  let onStreet = location.pathname === FIELD
+  const toPage = (oneself: hub.Oneself) => {
     setToken(null)
     setWho(oneself)
-    history.replaceState(null, '', '/' + location.search)
-    setFace('wall')
+    const grants = oneself.grants ?? []
+    const field = onStreet || (grants.length > 0 && !grants.some((grant) => AT_THE_WALL.includes(grant.role)))
+    if (!field || location.pathname !== FIELD) history.replaceState(null, '', (field ? FIELD : '/') + location.search)
+    setFace(field ? 'field' : 'wall')
   }
   const toLogin = (why: LoginNote | null) => {
     setNote(why)
+    onStreet ||= location.pathname === FIELD
     history.replaceState(null, '', '/login' + location.search)
     setFace('login')
   }
+  const signOut = () => void hub.signOut().then(() => toLogin('signedOut'), () => toLogin('expired'))
   createEffect(() => {
     document.documentElement.lang = language() === 'zh' ? 'zh-CN' : 'en'
     document.title = `${t().product} ${t().productOther}`
@@ -48,17 +61,16 @@ function Page(props: { token: string | null }) {
   return (
     <Switch>
       <Match when={face() === 'starting'}>
-        <Starting onSession={toWall} onNone={() => toLogin(null)} />
+        <Starting onSession={toPage} onNone={() => toLogin(null)} />
       </Match>
       <Match when={face() === 'login'}>
-        <Login token={token()} note={note()} onDone={toWall} />
+        <Login token={token()} note={note()} onDone={toPage} />
       </Match>
       <Match when={face() === 'wall'}>
-        <Wall
-          who={who()}
-          onSessionEnd={() => toLogin('expired')}
-          onSignOut={() => void hub.signOut().then(() => toLogin('signedOut'), () => toLogin('expired'))}
-        />
+        <Wall who={who()} onSessionEnd={() => toLogin('expired')} onSignOut={signOut} />
+      </Match>
+      <Match when={face() === 'field' ? who() : null}>
+        {(oneself) => <Field who={oneself()} onSessionEnd={() => toLogin('expired')} onSignOut={signOut} />}
       </Match>
     </Switch>
   )
