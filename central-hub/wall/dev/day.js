@@ -63,3 +63,18 @@ export function fill(hub, { well = false, count = 70 } = {}) {
   for (const agent of agents(well)) hub.agent(agent, true)
   for (let n = count; n > 0; n--) hub.alert(happening(n, 0.15 + n * n * 0.11 + n * 0.8), true)
 }
+
+const report = (words, place) => ({ reporter: 'guard', words, place, x: null, y: null, lat: 30.25, lon: 120.15, area: null })
+
+/** What a grid member has to do this morning; who they are. */
+export const STREET = { chen: { name: '陈网格', roles: ['grid_member'] } }
+export function fillStreet(hub) {
+  const mine = { assigned: { member: 'chen' } }
+  const since = (seconds) => Date.now() - seconds * 1000
+  hub.incidents.add({ kind: 'fire_lane_blocked', severity: 'high', report: report('面包车挡住消防通道', '西门停车场'), clock_from: since(40), ...mine }, true)
+  const quarrel = hub.incidents.add({
+    kind: 'quarrel', report: report('两家因停车争吵，声音很大', '东街 12 号门前'), clock_from: since(200), targets: { acknowledge: 60_000, dispatch: 300_000, arrive: 900_000 }, ...mine,
+  }, true)
+  hub.incidents.act(quarrel, '王值班', { step: 'dispatch', to: { member: 'chen' }, note: '东街 12 号门前，请先劝开' })
+  hub.incidents.add({ kind: 'street_light', severity: 'low', report: report('路灯不亮', '市场北门'), clock_from: since(3000), targets: { acknowledge: 14_400_000 }, ...mine }, true)
+}

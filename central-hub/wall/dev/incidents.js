@@ -9,7 +9,7 @@ const KINDS = [
   ['water_leak', 'medium', '水管漏水', 'leaking water pipe'], ['other', 'low', '其他', 'something else'],
 ].map(([kind, severity, zh, en]) => ({ kind, name: { zh, en }, severity, procedure: kind === 'quarrel' }))
 
-/** The beginning of central-hub/procedures/quarrel.toml. */
+/** central-hub/procedures/quarrel.toml. */
 const QUARREL = {
   name: { zh: '邻里纠纷', en: 'quarrel between neighbours' },
   questions: [
@@ -18,7 +18,10 @@ const QUARREL = {
     { id: 'police', text: { zh: '拨打 110，并请在场人员保持距离。', en: 'Call the police (110) and ask people there to keep apart.' }, answers: [
       { id: 'called', text: { zh: '已报警', en: 'called' }, next: 'injured' }] },
     { id: 'injured', text: { zh: '是否有人受伤？', en: 'Is anybody hurt?' }, answers: [
-      { id: 'yes', text: { zh: '是', en: 'yes' } }, { id: 'no', text: { zh: '否', en: 'no' } }] },
+      { id: 'yes', text: { zh: '是', en: 'yes' }, next: 'ambulance' }, { id: 'no', text: { zh: '否', en: 'no' }, next: 'mediator' }] },
+    { id: 'ambulance', text: { zh: '拨打 120。', en: 'Call an ambulance (120).' }, answers: [{ id: 'called', text: { zh: '已呼叫', en: 'called' }, next: 'mediator' }] },
+    { id: 'mediator', text: { zh: '通知网格员或调解员到场。', en: 'Send the grid member or a mediator.' }, answers: [
+      { id: 'sent', text: { zh: '已通知', en: 'sent' } }, { id: 'not_needed', text: { zh: '不需要', en: 'not needed' } }] },
   ],
 }
 const ALL = ['acknowledge', 'dispatch', 'accept', 'arrive', 'resolve', 'close', 'false_alarm', 'reopen', 'note', 'attach', 'assign', 'pause', 'resume', 'answer']
@@ -163,6 +166,7 @@ export function startIncidents({ send, alertsOf }) {
     it.report = { reporter: who.user, words: asked.words, place: asked.place ?? null, x: null, y: null, lat: asked.point?.lat ?? null, lon: asked.point?.lon ?? null, area: null }
     fact(it, 'opened', who.user, who.role, { note: asked.words })
     if (asked.point && state.units[0]) {
+      it.report.area = 'area'
       it.assigned = { unit: state.units[0].unit }
       fact(it, 'assign', 'hub', 'hub', { data: { area: 'area' }, to: it.assigned })
     }
@@ -170,12 +174,12 @@ export function startIncidents({ send, alertsOf }) {
     tell(it)
     return it
   }
+  const urgent = (a, b) => a.test - b.test || RANK[a.severity] - RANK[b.severity] || a.clock_from - b.clock_from
   const mine = (who) =>
-    state.list.filter((it) => !settled(it) && !it.alias_of && isGiven(it, who)).map((it) => ({
+    state.list.filter((it) => !settled(it) && !it.alias_of && isGiven(it, who)).sort(urgent).map((it) => ({
       site: it.site, incident: it.incident, kind: it.kind, name: KINDS.find((one) => one.kind === it.kind)?.name ?? null, severity: it.severity, state: it.state,
       version: it.version, due_at: due(it), opened_at: iso(it.clock_from), words: it.report?.words ?? null, place: it.report?.place ?? null,
     }))
-  const urgent = (a, b) => a.test - b.test || RANK[a.severity] - RANK[b.severity] || a.clock_from - b.clock_from
 
   return {
     state,

@@ -1,7 +1,7 @@
 //! `node dev/pictures.js FOLDER`: the page photographed in both languages and several sizes, to be looked at.
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
-import { fill, happening } from './day.js'
+import { fill, fillStreet, happening, STREET } from './day.js'
 import { startHub } from './hub.js'
 import { CHROMIUM } from './chromium.js'
 
@@ -59,6 +59,28 @@ const login = await browser.newPage({ viewport: WIDE })
 await login.goto(`${calm.address}/login?lang=zh#wrong`)
 await login.locator('.login__trouble').waitFor()
 await take(login, 'login-zh')
+const street = await startHub({ people: STREET })
+fillStreet(street)
+for (const lang of ['zh', 'en']) {
+  const context = await browser.newContext({ viewport: { width: 390, height: 760 }, isMobile: true, hasTouch: true })
+  const phone = await context.newPage()
+  await phone.goto(`${street.address}/login?lang=${lang}#as:chen`)
+  await phone.locator('.card').nth(2).waitFor()
+  await take(phone, `field-${lang}`)
+  await phone.locator('[data-name=report]').tap()
+  await phone.locator('.report__kind').first().waitFor()
+  await take(phone, `field-report-${lang}`)
+  await phone.locator('[data-name=back]').tap()
+  await phone.locator('.card').nth(1).tap()
+  await phone.locator('[data-name=next]').waitFor()
+  await take(phone, `field-task-${lang}`)
+  await context.setOffline(true)
+  await phone.locator('[data-name=next]').tap()
+  await phone.locator('[data-name=waiting]').waitFor()
+  await phone.mouse.move(0, 0)
+  await take(phone, `field-away-${lang}`)
+  await context.close() // the step is never sent: the next language begins where this one did
+}
 await browser.close()
-await Promise.all([busy.stop(), calm.stop(), blind.stop()])
+await Promise.all([street.stop(), busy.stop(), calm.stop(), blind.stop()])
 

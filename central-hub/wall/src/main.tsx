@@ -76,5 +76,7 @@ function Page(props: { token: string | null }) {
   )
 }
 
+// a link that is opened where the login page already stands changes the address alone
+window.addEventListener('hashchange', () => location.pathname === '/login' && location.hash.length > 1 && location.reload())
 const token = takeToken()
 render(() => (<Page token={token} />) as Node, document.getElementById('wall')!)

@@ -1,5 +1,5 @@
 //! One incident that is given to oneself: where, what, and the next step large at the thumb.
-import { createMemo, createSignal, For, Match, Show, Switch } from 'solid-js'
+import { createMemo, createSignal, Match, Show, Switch } from 'solid-js'
 import type { Field } from '../../field/field'
 import { openAfter, stepOf } from '../../field/outbox'
 import { t } from '../../language'
@@ -8,7 +8,7 @@ import { ProcedureBox } from '../work/ProcedureBox'
 import { History } from '../work/History'
 import { SeverityTag } from '../Tags'
 import { kindWord } from '../words'
-import { clockWords, stateWord, stepWord, worded } from '../work-words'
+import { clockWords, stateWord, worded } from '../work-words'
 import { PhotoButton, PhotoPick } from './PhotoPick'
 
 /** What one does on the street, in this order. */
@@ -49,7 +49,7 @@ function Known(props: { desk: Field; work: Work }) {
       <header class="task__head" data-severity={props.work.severity}>
         <p class="card__top">
           <SeverityTag alert={props.work} />
-          <span class="card__state" data-state={props.work.state}>{stateWord(props.work.state)}</span>
+          <span class="card__state" data-state={props.work.state}>{props.work.state === 'new' ? t().field.proposed : stateWord(props.work.state)}</span>
         </p>
         <h1 class="task__kind">{kind()}</h1>
         <Show when={clock()}>{(said) => <p class="task__clock" data-over={said().over}>{said().text}</p>}</Show>
@@ -80,11 +80,6 @@ function Known(props: { desk: Field; work: Work }) {
           )}
         </Show>
       </dl>
-      <Show when={pending().length > 0}>
-        <ul class="task__pending" data-name="pending">
-          <For each={pending()}>{(entry) => <li data-stopped={entry.stop !== null}>{stepWord(stepOf(entry))} – {entry.stop ? t().field.stopped(1) : t().field.waitsForNetwork}</li>}</For>
-        </ul>
-      </Show>
       <Show when={props.work.procedure && props.work.open.includes('answer') ? props.work.procedure : null}>
         {(procedure) => <ProcedureBox procedure={procedure()} onAnswer={(question, answer) => act({ step: 'answer', question, answer })} busy={pending().some((entry) => stepOf(entry) === 'answer')} />}
       </Show>

@@ -10,7 +10,9 @@ export function History(props: { work: Work; now: number; lazy: boolean }) {
   const latest = () => props.work.history.toReversed()
   return (
     <section class="history" aria-label={t().work.history}>
-      <h2 class="eyebrow">{t().work.history}</h2>
+      <Show when={latest().length > 0}>
+        <h2 class="eyebrow">{t().work.history}</h2>
+      </Show>
       <ol>
         <For each={latest()}>{(fact) => <Line work={props.work} fact={fact} now={props.now} lazy={props.lazy} />}</For>
       </ol>
