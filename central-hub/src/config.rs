@@ -224,7 +224,12 @@ impl Config {
 
     /// What everything is called where other systems read.
     pub fn names(&self, hub_epoch: &Epoch) -> Names {
-        self.exchange.names(self.hub.site_names.clone(), BTreeMap::new(), hub_epoch.as_str())
+        let kinds = self.workflow.kinds.iter().map(|kind| {
+            let name = protocol::exchange::Names { zh: kind.zh.clone(), en: kind.en.clone() };
+            (kind.kind.clone(), name)
+        });
+        let kinds = kinds.collect();
+        self.exchange.names(self.hub.site_names.clone(), kinds, hub_epoch.as_str())
     }
 
     /// Whether browsers come by HTTPS.

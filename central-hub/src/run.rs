@@ -124,7 +124,7 @@ impl Hub {
             tokio::spawn(configs::run(address.clone(), store.clone(), leads.clone(), stop_link.clone()));
         let among = name.map(|_| leads.clone());
         let link = Link { broker: address, arrivals: to_writer, acks, hearing, among };
-        let work = Arc::new(Work::open(&config.workflow, data)?);
+        let work = Arc::new(Work::open(&config.workflow, store.shared())?);
         let clocks = tokio::spawn(watch_clocks(store.clone(), work.rules.clone(), stop_link.clone()));
         let publisher = Publisher::open(&config.audit)?;
         let limits = config.people.limits();

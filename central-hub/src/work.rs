@@ -32,19 +32,19 @@ pub struct Work {
 pub enum WorkError {
     #[error(transparent)]
     Rules(#[from] RulesError),
-    #[error("cannot open the folder of attachments in {data}: {source}")]
+    #[error("cannot open the folder of attachments in {folder}: {source}")]
     Attachments {
-        data: String,
+        folder: String,
         #[source]
         source: io::Error,
     },
 }
 
 impl Work {
-    /// Checks the settings once more and opens the folder in the data folder.
-    pub fn open(settings: &Workflow, data: &Path) -> Result<Self, WorkError> {
+    /// Checks the settings once more and opens the folder of photos below `shared`, which all hubs of one database see.
+    pub fn open(settings: &Workflow, shared: &Path) -> Result<Self, WorkError> {
         let rules = Arc::new(Rules::check(settings)?);
-        let fail = |source| WorkError::Attachments { data: data.display().to_string(), source };
-        Ok(Self { rules, attachments: Attachments::open(data).map_err(fail)? })
+        let fail = |source| WorkError::Attachments { folder: shared.display().to_string(), source };
+        Ok(Self { rules, attachments: Attachments::open(shared).map_err(fail)? })
     }
 }

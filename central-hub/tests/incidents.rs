@@ -12,7 +12,6 @@ use central_hub::incidents::settings::Incidents as Settings;
 use central_hub::ingest::read;
 use central_hub::places::read_list;
 use central_hub::store::alerts::AlertView;
-use central_hub::store::certificates::Issued;
 use central_hub::store::incidents::by_hand::Stays;
 use central_hub::store::incidents::{Filter, IncidentView, Order, States};
 use central_hub::store::records::SettledCache;
@@ -20,7 +19,6 @@ use central_hub::store::{Store, sql};
 use hub_core::correlate::{Alert, Severity, Topology};
 use hub_core::rights::Sites;
 use oracle::Oracle;
-use protocol::enrol::Identity;
 use protocol::{AlertId, Body, Record, Timestamp};
 use serde_json::{Value, json};
 
@@ -45,18 +43,7 @@ impl Hub {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("data"), &world::store_settings()).await.unwrap();
         for (site, agent) in [("market", "gate"), ("school", "yard")] {
-            let identity = Identity { site: site.parse().unwrap(), agent: agent.parse().unwrap() };
-            store.put_token(agent.as_bytes(), &identity, None, i64::MAX, "test").await.unwrap();
-            let issued = Issued {
-                serial: agent.to_owned(),
-                identity,
-                authority: "test".to_owned(),
-                key_hash: vec![1],
-                pem: String::new(),
-                not_before: 0,
-                not_after: i64::MAX,
-            };
-            store.redeem(agent.as_bytes(), &issued, "test").await.unwrap();
+            world::enrol(&store, site, agent).await;
         }
         Self { store, cache: SettledCache::default(), folder }
     }

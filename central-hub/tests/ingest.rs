@@ -5,11 +5,8 @@ mod world;
 use central_hub::ingest::read;
 use central_hub::store::Store;
 use central_hub::store::alerts::{AlertView, Filter};
-use central_hub::store::certificates::Issued;
 use central_hub::store::records::{Committed, SettledCache};
-use central_hub::store::tokens::Redeemed;
 use hub_core::rights::Sites;
-use protocol::enrol::Identity;
 use protocol::{Ack, RejectReason};
 use serde_json::{Value, json};
 use sqlx::ConnectOptions;
@@ -26,7 +23,7 @@ impl Hub {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("data"), &world::store_settings()).await.unwrap();
-        enrol(&store, "market", "gate").await;
+        world::enrol(&store, "market", "gate").await;
         Self { store, cache: SettledCache::default(), _folder: folder }
     }
 
@@ -47,22 +44,6 @@ impl Hub {
     async fn alerts(&self) -> Vec<AlertView> {
         self.store.alerts(&Sites::All, &Filter::default(), None, 200).await.unwrap().0
     }
-}
-
-/// Lets an agent in as its token would; no connection is made here, so the certificate itself is a word.
-async fn enrol(store: &Store, site: &str, agent: &str) {
-    let identity = Identity { site: site.parse().unwrap(), agent: agent.parse().unwrap() };
-    store.put_token(agent.as_bytes(), &identity, None, i64::MAX, "test").await.unwrap();
-    let issued = Issued {
-        serial: agent.to_owned(),
-        identity,
-        authority: "test".to_owned(),
-        key_hash: vec![1],
-        pem: String::new(),
-        not_before: 0,
-        not_after: i64::MAX,
-    };
-    assert_eq!(store.redeem(agent.as_bytes(), &issued, "test").await.unwrap(), Redeemed::New);
 }
 
 fn message(records: &[Value]) -> Vec<u8> {

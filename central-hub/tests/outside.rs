@@ -203,7 +203,27 @@ async fn figures_follow_what_incidents_become() {
     );
     assert!(store.figure_counts(By::Kind, &span(Some(vec![]))).await.unwrap().is_empty());
 
+    // How long it took, from the steps.
+    for (n, (kind, after)) in
+        [("acknowledge", 30), ("dispatch", 120), ("arrive", 300), ("resolve", 600)].iter().enumerate()
+    {
+        let mut tx = store.write().await.unwrap();
+        let text = "INSERT INTO steps (site, incident, step, at, kind, actor, role) VALUES ('market', $1, $2, $3, $4, 'a', 'operator')";
+        let statement =
+            sql(text).bind(id(1)).bind(n.to_string()).bind(NOON + 1_000 + after * 1_000).bind(*kind);
+        tx.execute(statement).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    put(store, &Row { state: "resolved", version: 4, ..row(1) }).await;
+    open.follow(&[]).await;
+    let durations = store.figure_durations(&span(None)).await.unwrap();
+    let seconds: Vec<_> = durations.iter().map(|d| (d.until.as_str(), d.count, d.p50_ms / 1_000)).collect();
+    assert_eq!(seconds, [("acknowledge", 1, 30), ("dispatch", 1, 120), ("resolve", 1, 623)], "within 4.5 %");
+    let told = open.store.told(&open.names, "market", &id(1)).await.unwrap().unwrap();
+    assert_eq!(told.incident.changed_at.unwrap().unix_ms(), NOON + 601_000);
+
     // Read anew, everything is the same.
+    let days = store.figure_counts(By::Day, &span(None)).await.unwrap();
     store.follow_anew().await.unwrap();
     open.follow(&[]).await;
     assert_eq!(store.figure_counts(By::Day, &span(None)).await.unwrap(), days);

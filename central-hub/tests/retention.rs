@@ -6,12 +6,9 @@ use central_hub::ingest::read;
 use central_hub::retention::{Retention, sweep};
 use central_hub::still;
 use central_hub::store::alerts::Filter;
-use central_hub::store::certificates::Issued;
 use central_hub::store::records::SettledCache;
-use central_hub::store::tokens::Redeemed;
 use central_hub::store::{Store, sql};
 use hub_core::rights::Sites;
-use protocol::enrol::Identity;
 use protocol::{Ack, AlertId};
 use serde_json::json;
 use settings::Span;
@@ -29,18 +26,7 @@ impl Hub {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("data"), &world::store_settings()).await.unwrap();
-        let identity = Identity { site: "market".parse().unwrap(), agent: "gate".parse().unwrap() };
-        store.put_token(b"gate", &identity, None, i64::MAX, "test").await.unwrap();
-        let issued = Issued {
-            serial: "gate".to_owned(),
-            identity,
-            authority: "test".to_owned(),
-            key_hash: vec![1],
-            pem: String::new(),
-            not_before: 0,
-            not_after: i64::MAX,
-        };
-        assert_eq!(store.redeem(b"gate", &issued, "test").await.unwrap(), Redeemed::New);
+        world::enrol(&store, "market", "gate").await;
         Self { store, cache: SettledCache::default(), _folder: folder }
     }
 

@@ -11,19 +11,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use central_hub::store::certificates::Issued;
 use central_hub::store::changes::Subject;
-use central_hub::store::tokens::Redeemed;
 use central_hub::store::{Settings, Store, sql};
 use protocol::Ack;
-use protocol::enrol::Identity;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Packet;
 use rumqttc::v5::{AsyncClient, Event, MqttOptions};
 use serde_json::json;
 use tokio::task::JoinSet;
 use world::cluster::cluster;
-use world::{Operator, PATIENCE, World, raised, runtime};
+use world::{Operator, PATIENCE, World, enrol, raised, runtime};
 
 /// Records of each agent, and how many go in one message.
 const RECORDS: u64 = 1_500;
@@ -92,21 +89,6 @@ impl Several {
     async fn open(&self) -> Store {
         Store::open(&self.folder.path().join("test"), &self.store).await.unwrap()
     }
-}
-
-async fn enrol(store: &Store, site: &str, agent: &str) {
-    let identity = Identity { site: site.parse().unwrap(), agent: agent.parse().unwrap() };
-    store.put_token(agent.as_bytes(), &identity, None, i64::MAX, "test").await.unwrap();
-    let issued = Issued {
-        serial: agent.to_owned(),
-        identity,
-        authority: "test".to_owned(),
-        key_hash: vec![1],
-        pem: String::new(),
-        not_before: 0,
-        not_after: i64::MAX,
-    };
-    assert_eq!(store.redeem(agent.as_bytes(), &issued, "test").await.unwrap(), Redeemed::New);
 }
 
 /// Sends everything, and again what is not settled in time, until the hub has settled all of it.

@@ -2,8 +2,9 @@
 
 mod world;
 
+use central_hub::store::sql;
 use serde_json::{Value, json};
-use world::{Operator, World};
+use world::{Operator, World, runtime};
 
 #[test]
 fn from_a_report_to_the_handover_sheet() {
@@ -110,4 +111,12 @@ fn photo(world: &World, operator: &Operator, path: &str) {
     for file in ["..%2f..%2fhub.db", "01900000-0000-7000-8000-000000000000", "%00"] {
         assert_eq!(operator.get(world, &format!("{path}/{file}")).status(), 404, "{file}");
     }
+    let (looks,): (i64,) = runtime().block_on(async {
+        let store = world.store().await;
+        let text = "SELECT count(*) FROM audit WHERE action = 'photo_viewed'";
+        let looks = store.read().one(sql(text)).await.unwrap();
+        store.close().await;
+        looks
+    });
+    assert_eq!(looks, 1, "who looked is an entry");
 }

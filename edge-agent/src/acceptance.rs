@@ -122,8 +122,9 @@ pub fn run(path: &Path) -> Result<Acceptance, AcceptanceError> {
         runtime: runtime.map_err(AcceptanceError::Runtime)?,
     };
     let checks = doctor::all(path);
-    let cameras: Vec<CameraResult> =
-        report.status.cameras.iter().flatten().map(|camera| asking.camera(camera, &report)).collect();
+    let cameras: Result<Vec<CameraResult>, _> =
+        report.status.cameras.iter().flatten().map(|camera| asking.camera(camera)).collect();
+    let cameras = cameras?;
     let well = checks.iter().all(|c| c.state != State::Broken);
     Ok(Acceptance {
         passed: well && !cameras.is_empty() && cameras.iter().all(|c| c.passed),
@@ -167,16 +168,20 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    fn camera(&self, status: &CameraStatus, report: &Report) -> CameraResult {
-        let health = report.health.iter().flat_map(|h| &h.cameras).find(|c| c.camera == status.camera);
+    fn camera(&self, before: &CameraStatus) -> Result<CameraResult, AcceptanceError> {
         let begun = Instant::now();
-        let (alarm, failed) = match self.raise(&status.camera) {
+        let (alarm, failed) = match self.raise(&before.camera) {
             Ok(stored) => (Some(self.follow(stored, begun)), None),
             Err(error) => (None, Some(error.to_string())),
         };
+        // As it is after its alarm: one that was just connecting again has its picture by now.
+        let report = report(self.data)?;
+        let status = report.status.cameras.iter().flatten().find(|c| c.camera == before.camera);
+        let status = status.unwrap_or(before);
+        let health = report.health.iter().flat_map(|h| &h.cameras).find(|c| c.camera == status.camera);
         let still = alarm.as_ref().filter(|a| a.still_ms.is_some()).and_then(|a| self.still(a));
         let reason = missing(status, alarm.as_ref(), still.is_some(), failed.as_deref());
-        CameraResult {
+        Ok(CameraResult {
             camera: status.camera.clone(),
             name: status.name.clone(),
             passed: reason.is_none(),
@@ -189,7 +194,7 @@ impl Asking<'_> {
             latency_ms: health.map(|h| h.latency_ms),
             alarm,
             still,
-        }
+        })
     }
 
     fn raise(&self, camera: &CameraId) -> Result<Stored, AcceptanceError> {

@@ -43,7 +43,8 @@ pub struct DecoderProfile {
     pub slots: u32,
     /// Most address space of one decoding process.
     pub memory: Size,
-    /// A decoding process that has not answered in this time is killed and replaced.
+    /// A decoding process that has computed so long without an answer is killed and replaced, as is one that
+    /// has done nothing for so long. Waiting for a busy CPU does not count, up to ten times as long.
     pub answer_within: Span,
     /// Most pixels (width x height) of a picture.
     pub max_pixels: u32,

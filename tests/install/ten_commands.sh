@@ -64,11 +64,11 @@ types central-hub user login-link
 
 # What the wall shows whoever opens that link: the first alert that nobody asked for.
 link=$(grep -o 'http://[^ ]*' "$said") wall=${link#http://127.0.0.1:} wall=${wall%%/*}
-cookie=$(asks POST /session "{\"token\":\"${link##*#}\"}" | grep -i '^set-cookie:' | sed 's/^[^ ]* //; s/;.*//')
+cookie=$(asks POST /session "{\"token\":\"${link##*#}\"}" | grep -i '^set-cookie:' | sed 's/^[^ ]* //; s/;.*//' | paste -sd ';')
 [ -n "$cookie" ] || fail "the login link does not let in"
 typed=$((typed + 1)) # opening the link
-until asks GET '/alerts?limit=200' '' | grep -q '"test":false'; do
-  [ "$(seconds)" -lt "$most_seconds" ] || fail "no alert at the hub"
+until alerts=$(asks GET '/alerts?limit=200' '') && grep -q '"test":false' <<< "$alerts"; do
+  [ "$(seconds)" -lt "$most_seconds" ] || fail "no alert at the hub, which says: ${alerts:0:2000}"
   sleep 0.5
 done
 

@@ -21,9 +21,14 @@ pub struct Set {
 /// One stage with an agent at a time: two would only slow each other down.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// Whoever starts an agent by hand waits for this, too.
+pub fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Cameras and hub and agent, all up. `make test` prepares what it needs.
 pub fn set_up() -> Set {
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let turn = turn();
     let folder = tempfile::tempdir().expect("a folder for the test");
     let mut stage = Stage::new(folder.path()).expect("a stage");
     stage.start_cameras(&testkit::cache().join("clips/vtest.mp4")).expect("cameras");

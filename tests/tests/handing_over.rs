@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use system_tests::{BOUND, alerts_when, set_up};
+use system_tests::{BOUND, alerts_when, set_up, turn};
 use testkit::camera::control;
 use testkit::process::{self, Child, tail_of};
 use testkit::stage::{CAMERAS, Stage};
@@ -23,6 +23,7 @@ fn with_settings(folder: &Path, name: &str, settings: &Path) {
 
 #[test]
 fn ten_commands_lead_to_the_first_alert() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::new(folder.path()).unwrap();
     stage.start_cameras(&cache().join("clips/vtest.mp4")).unwrap();
@@ -164,6 +165,7 @@ fn the_wall_comes_over_https_and_over_nothing_else() {
 
 #[test]
 fn alerts_come_through_a_mosquitto_that_broker_config_set_up() {
+    let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let mut stage = Stage::new(folder.path()).unwrap();
     let rules = folder.path().join("rules");

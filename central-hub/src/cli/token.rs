@@ -263,7 +263,7 @@ mod tests {
                 "SB1-X",
                 "https://h:1",
                 Timestamp::from_unix_ms(0),
-                Some(Path::new("/tmp/t")),
+                Some(Path::new("carried/t")),
             );
             assert!(!file.contains("SB1-X") && file.contains("--token-file t"), "{file}");
         }

@@ -38,6 +38,14 @@ impl Store {
         tx.commit().await
     }
 
+    /// Forgets a photo whose step was refused.
+    pub async fn forget_attachment(&self, site: &str, file: &str) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        tx.execute(sql("DELETE FROM attachments WHERE site = $1 AND file = $2").bind(site).bind(file))
+            .await?;
+        tx.commit().await
+    }
+
     pub async fn attachment(&self, site: &str, file: &str) -> Result<Option<AttachmentRow>, StoreError> {
         let text = "SELECT incident, media_type, bytes, added_at, actor FROM attachments
             WHERE site = $1 AND file = $2";

@@ -182,8 +182,81 @@ async fn load(mut on: On<'_>, names: &Names, site: &str, incident: &str) -> Resu
         rules = on.all(statement.bind(site).bind(incident).bind(RULED)).await?;
         rules.sort();
     }
-    let absorbed = absorbed.into_iter().map(|(incident,)| incident).collect();
-    tell(names, row, state, cameras, absorbed, rules).map(Some)
+    let absorbed: Vec<String> = absorbed.into_iter().map(|(incident,)| incident).collect();
+    let statement = sql("SELECT place, words, lat, lon FROM reports WHERE site = $1 AND incident = $2");
+    let reports: Vec<ReportRow> = on.all(statement.bind(site).bind(incident)).await?;
+    let milestones = milestones(&mut on, site, incident, &absorbed).await?;
+    let mut told = tell(names, row, state, cameras, absorbed, rules)?;
+    told.reached = milestones.reached;
+    told.incident.changed_at = milestones.last.map(Timestamp::from_unix_ms);
+    if let Some(report) = reports.into_iter().next() {
+        told.incident.place = report.place_of(told.incident.place);
+        // What somebody wrote is found by its words and told to nobody.
+        told.texts.push(report.words);
+    }
+    Ok(Some(told))
+}
+
+/// What people said who opened it by hand.
+#[derive(sqlx::FromRow)]
+struct ReportRow {
+    place: Option<String>,
+    words: String,
+    lat: Option<f64>,
+    lon: Option<f64>,
+}
+
+impl ReportRow {
+    /// Where it is, unless a camera knows better.
+    fn place_of(&self, known: Option<Place>) -> Option<Place> {
+        let circle = self.lat.zip(self.lon).map(|(latitude, longitude)| Circle {
+            centre: Point { latitude, longitude },
+            radius_m: CAMERA_RADIUS_M,
+        });
+        let own = Place { name: self.place.clone(), circle, polygon: Vec::new() };
+        known.or_else(|| (own.name.is_some() || own.circle.is_some()).then_some(own))
+    }
+}
+
+/// When work on it got how far, for the first time.
+struct Milestones {
+    /// Acknowledged, dispatched, resolved.
+    reached: [Option<i64>; 3],
+    /// The last step that changed its state.
+    last: Option<i64>,
+}
+
+/// By the steps written down for it and for what it absorbed. Whoever does a later step has done the earlier
+/// ones with it.
+async fn milestones(
+    on: &mut On<'_>,
+    site: &str,
+    incident: &str,
+    absorbed: &[String],
+) -> Result<Milestones, StoreError> {
+    const DISPATCHED: [&str; 3] = ["dispatch", "accept", "arrive"];
+    const RESOLVED: [&str; 2] = ["resolve", "close"];
+    const ACKNOWLEDGED: [&str; 2] = ["acknowledge", "false_alarm"];
+    let mut incidents = absorbed.to_vec();
+    incidents.push(incident.to_owned());
+    let statement = sql_for(
+        "SELECT kind, min(at), max(at) FROM steps
+            WHERE site = $1 AND incident IN (SELECT value FROM json_each($2)) GROUP BY kind",
+        "SELECT kind, min(at), max(at) FROM steps WHERE site = $1 AND incident = ANY($2) GROUP BY kind",
+    );
+    let steps: Vec<(String, i64, i64)> = on.all(statement.bind(site).bind(incidents)).await?;
+    let first = |of: &dyn Fn(&str) -> bool| steps.iter().filter(|s| of(&s.0)).map(|s| s.1).min();
+    let acknowledges =
+        |kind: &str| [&ACKNOWLEDGED[..], &DISPATCHED, &RESOLVED].iter().any(|kinds| kinds.contains(&kind));
+    let last = steps.iter().filter(|s| acknowledges(&s.0) || s.0 == "reopen").map(|s| s.2).max();
+    Ok(Milestones {
+        reached: [
+            first(&acknowledges),
+            first(&|kind| DISPATCHED.contains(&kind)),
+            first(&|kind| RESOLVED.contains(&kind)),
+        ],
+        last,
+    })
 }
 
 /// The cameras that saw it with their names, the one that opened it first.

@@ -270,8 +270,8 @@ async fn load<S: Source>(
             incident = survivor;
             continue;
         }
-        let text =
-            "SELECT incident, clock_from FROM incidents WHERE site = $1 AND (incident = $2 OR alias_of = $2)";
+        let text = "SELECT incident, clock_from FROM incidents WHERE site = $1 AND incident = $2
+            UNION ALL SELECT incident, clock_from FROM incidents WHERE site = $1 AND alias_of = $2";
         let parts: Vec<(String, i64)> = tx.rows(sql(text).bind(site).bind(&incident)).await?;
         let parts = parts.into_iter().map(|(incident, clock_from)| Part { incident, clock_from }).collect();
         let history = facts::of(tx, site, &incident).await?;

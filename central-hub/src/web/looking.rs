@@ -22,6 +22,7 @@ const REMEMBERED: usize = 10_000;
 #[serde(rename_all = "snake_case")]
 pub enum Look {
     ViewStill,
+    ViewPhoto,
     Export,
     ReadAudit,
 }
@@ -30,6 +31,7 @@ impl Look {
     fn action(self) -> &'static str {
         match self {
             Self::ViewStill => "still_viewed",
+            Self::ViewPhoto => "photo_viewed",
             Self::Export => "exported",
             Self::ReadAudit => "audit_read",
         }

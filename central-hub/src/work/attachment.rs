@@ -1,4 +1,4 @@
-//! Attachments on disk: `DATA/attachments/ID`, one file each, named by ids that the hub mints.
+//! Attachments on disk: `SHARED/attachments/ID`, one file each, named by ids that the hub mints.
 //!
 //! Files are opened below the folder's own handle, by a name that has the shape of such an id, and no link is
 //! followed: nothing that a person sends becomes part of a path. What a file is, and whose, is the database's.
@@ -40,7 +40,7 @@ pub struct Attachments {
 }
 
 impl Attachments {
-    /// Opens the folder below the data folder, making it where it is missing.
+    /// Opens the folder below the hubs' shared folder, making it where it is missing.
     pub fn open(data: &Path) -> io::Result<Self> {
         let path = data.join("attachments");
         DirBuilder::new().recursive(true).mode(0o700).create(&path)?;

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use central_hub::ca::{Ca, Request};
 use central_hub::ports::Ports;
+use central_hub::store::certificates::Issued;
 use central_hub::store::tokens::Redeemed;
 use central_hub::store::{Settings, Store};
 use https::{Answer, HERE};
@@ -38,6 +39,22 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub fn store_settings() -> Settings {
     let postgres = env!("CARGO_CRATE_NAME").ends_with("_postgres");
     Settings { url: postgres.then(|| cluster::cluster().database()), ..Settings::default() }
+}
+
+/// Lets an agent in as its token would; no connection is made here, so the certificate itself is a word.
+pub async fn enrol(store: &Store, site: &str, agent: &str) {
+    let identity = Identity { site: site.parse().unwrap(), agent: agent.parse().unwrap() };
+    store.put_token(agent.as_bytes(), &identity, None, i64::MAX, "test").await.unwrap();
+    let issued = Issued {
+        serial: agent.to_owned(),
+        identity,
+        authority: "test".to_owned(),
+        key_hash: vec![1],
+        pem: String::new(),
+        not_before: 0,
+        not_after: i64::MAX,
+    };
+    assert_eq!(store.redeem(agent.as_bytes(), &issued, "test").await.unwrap(), Redeemed::New);
 }
 
 pub struct World {

@@ -12,11 +12,16 @@ use super::ring::{Layout, Ring};
 use super::wire::{Complaint, Line, Reply, Request};
 use super::{DecodeCounts, DecodeError, Decoder, Frame, Packet, Purpose, StreamFormat};
 use crate::hardware::Profile;
+use crate::usage;
 
 /// Loading plugins takes this long on the slowest box.
 const START_WITHIN: Duration = Duration::from_secs(10);
 /// A clip is not live: give a busy machine time, so that no frame is lost to its load.
 const CLIP_ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// One that waits for the CPU may take so many times its limit.
+const PATIENCE: u32 = 10;
+/// Times that a worker is looked at within its limit.
+const LOOKS: u32 = 8;
 /// What a worker sees of the environment: enough to find plugins.
 const ENVIRONMENT: [&str; 6] =
     ["PATH", "HOME", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "GST_PLUGIN_PATH", "GST_REGISTRY"];
@@ -204,9 +209,25 @@ impl Worker {
         Ok(Self { child, line: Line::new(ours), ring, stream, more: false })
     }
 
+    /// `limit` is of CPU time: on a busy box a decoder may wait long for its turn, and is none the worse for
+    /// it. One that does nothing at all for as long is hung.
     fn ask(&mut self, request: &Request, limit: Duration) -> std::io::Result<Reply> {
+        let asked = usage::child_cpu(self.child.id());
+        let (mut seen, mut idle) = (asked, 0);
         self.line.send(request)?;
-        self.line.receive(Some(limit))
+        for _ in 0..PATIENCE * LOOKS {
+            match self.line.receive(Some(limit / LOOKS)) {
+                Err(e) if e.kind() == std::io::ErrorKind::TimedOut => {}
+                answer => return answer,
+            }
+            let used = usage::child_cpu(self.child.id());
+            idle = if used == seen { idle + 1 } else { 0 };
+            if idle == LOOKS || used.saturating_sub(asked) >= limit {
+                break;
+            }
+            seen = used;
+        }
+        Err(std::io::ErrorKind::TimedOut.into())
     }
 
     /// Ends it and says how it ended.

@@ -96,7 +96,7 @@ pub(super) async fn of<S: Source>(
 ) -> Result<Vec<FactRow>, StoreError> {
     let text = "SELECT incident, step, at, kind, actor, role, note, unit, member, data FROM steps
         WHERE site = $1 AND incident IN
-            (SELECT incident FROM incidents WHERE site = $1 AND (incident = $2 OR alias_of = $2))
+            (SELECT $2 UNION ALL SELECT incident FROM incidents WHERE site = $1 AND alias_of = $2)
         ORDER BY at, step";
     tx.rows(sql(text).bind(site).bind(incident)).await
 }

@@ -1,4 +1,4 @@
-//! Photos: taken in, stripped, kept; shown to whoever may see their incident.
+//! Photos: taken in, stripped, kept; shown to whoever may see their incident, which is an entry of the audit.
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -13,6 +13,7 @@ use super::steps::{attach_step, attach_wish, carry_out};
 use super::{IncidentPath, NO_INCIDENT, actor, case, incident_id};
 use crate::store::attachments::AttachmentRow;
 use crate::uuid::uuid7;
+use crate::web::looking::{self, Look, Looked};
 use crate::web::scope::{Scope, act};
 use crate::web::{App, Refusal};
 use crate::work::attachment::FileId;
@@ -51,7 +52,16 @@ pub async fn add(
     }
     app.store.put_attachment(site.as_str(), id.as_str(), &row).await?;
     let step = attach_step();
-    carry_out(&app, &attach_wish(&site, &incident, &actor, &step, &id)).await?;
+    if let Err(refused) = carry_out(&app, &attach_wish(&site, &incident, &actor, &step, &id)).await {
+        // Nothing speaks of it: neither the row nor the file stays behind.
+        app.store.forget_attachment(site.as_str(), id.as_str()).await?;
+        let (work, name) = (app.work.clone(), id.clone());
+        let removed = tokio::task::spawn_blocking(move || work.attachments.remove(&name)).await;
+        if let Err(error) = removed.unwrap_or_else(|e| Err(std::io::Error::other(e))) {
+            tracing::warn!(%error, file = id.as_str(), "photo of a refused step not removed");
+        }
+        return Err(refused);
+    }
     let url = format!("/api/v1/incidents/{site}/{incident}/attachments/{}", id.as_str());
     let body = axum::Json(json!({ "file": id.as_str(), "media_type": row.media_type, "url": url }));
     Ok((StatusCode::CREATED, body).into_response())
@@ -81,9 +91,15 @@ pub async fn show(
         tracing::error!(%error, "photo not read");
         missing()
     })?;
+    let object = format!("{}/{}", row.incident, file);
+    let (site, detail) = (Some(site.as_str()), "Viewed a photo of an incident.");
+    let seen = Looked { look: Look::ViewPhoto, site, object: &object, detail };
+    looking::note(&app, scope.person(), seen).await?;
     let headers = [
         (header::CONTENT_TYPE, row.media_type.as_str()),
         (header::CACHE_CONTROL, "private, max-age=86400, immutable"),
+        // The next one at this browser may be somebody else.
+        (header::VARY, "cookie"),
     ];
     Ok((headers, bytes).into_response())
 }
