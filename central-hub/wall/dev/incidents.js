@@ -213,6 +213,7 @@ export function startIncidents({ send, alertsOf }) {
       const json = async () => JSON.parse(String(await body()))
       const atTheWall = who.role !== 'grid_member'
       const [, site, incident, part, file] = /^\/incidents\/([^/]+)\/([^/]+)(?:\/(steps|alerts|attachments))?(?:\/([^/]+))?$/.exec(path) ?? []
+      if (!['operator', 'shift_lead', 'grid_member'].includes(who.role) && /^\/(incidents|my-incidents|sites)(\/|$)/.test(path)) return say(403, { error: { code: 'not_allowed', message: 'your roles do not allow this' } }), true
       if (path === '/my-incidents') return say(200, { incidents: mine(who) }), true
       if (path === '/incidents' && method === 'POST') return say(201, view(open(who, await json()), who)), true
       if (path === '/incidents' && method === 'GET') return say(200, page(query, atTheWall)), true

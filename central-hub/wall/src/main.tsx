@@ -11,6 +11,7 @@ import './style/devices.css'
 import './style/dialogs.css'
 import './style/login.css'
 import './style/work.css'
+import './style/queue.css'
 import './style/field.css'
 import { Field } from './view/field/Field'
 import { Login, type LoginNote } from './view/Login'
@@ -20,6 +21,7 @@ import { Wall } from './view/Wall'
 type Face = 'starting' | 'login' | 'wall' | 'field'
 
 const FIELD = '/field'
+const ALERTS = '/alerts'
 /** Roles that work at the wall; whoever holds none of them works on the street. */
 const AT_THE_WALL = ['operator', 'shift_lead', 'installer', 'administrator', 'auditor']
 
@@ -44,7 +46,8 @@ function Page(props: { token: string | null }) {
     setWho(oneself)
     const grants = oneself.grants ?? []
     const field = onStreet || (grants.length > 0 && !grants.some((grant) => AT_THE_WALL.includes(grant.role)))
-    if (!field || location.pathname !== FIELD) history.replaceState(null, '', (field ? FIELD : '/') + location.search)
+    const path = field ? FIELD : location.pathname === ALERTS ? ALERTS : '/'
+    if (path !== location.pathname) history.replaceState(null, '', path + location.search)
     setFace(field ? 'field' : 'wall')
   }
   const toLogin = (why: LoginNote | null) => {

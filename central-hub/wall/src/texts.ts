@@ -1,11 +1,13 @@
 //! Every word of the wall, in both languages. A text missing in one of them fails `npm run check`.
 //! Words for codes of the wire (kinds, states, reasons) fall back to the code itself.
 import { FIELD_TEXTS } from './texts-field'
+import { QUEUE_TEXTS } from './texts-queue'
 import { WORK_TEXTS } from './texts-work'
 
 const zh = {
   work: WORK_TEXTS.zh,
   field: FIELD_TEXTS.zh,
+  queue: QUEUE_TEXTS.zh,
   product: '信号箱',
   productOther: 'Signalbox',
   switchTo: 'EN',
@@ -151,6 +153,7 @@ export type Texts = typeof zh
 const en: Texts = {
   work: WORK_TEXTS.en,
   field: FIELD_TEXTS.en,
+  queue: QUEUE_TEXTS.en,
   product: 'Signalbox',
   productOther: '信号箱',
   switchTo: '中文',

@@ -2,13 +2,13 @@
 //! when to ask. Leaves to sending.ts: what was tapped; to the views: how it looks. Asks rarely: a phone pays for each byte.
 import { batch, createSignal } from 'solid-js'
 import * as hub from '../hub'
-import { keyOf, type Asked, type Given, type Kind, type Which, type Wording, type Wish, type Work } from '../work-wire'
+import { keyOf, type Asked, type Given, type Which, type Wish, type Work } from '../work-wire'
+import { openKinds } from '../kinds'
 import { openKeeping } from './keeping'
 import type { Entry } from './outbox'
 import { mintId, openSending, type Sending } from './sending'
 
 const ASK_EVERY_MS = 15_000
-const KINDS = 'signalbox.kinds.'
 
 export type Link = 'asking' | 'there' | 'away'
 export type Field = Awaited<ReturnType<typeof openField>>
@@ -30,6 +30,7 @@ export async function openField(who: hub.Oneself, onSessionEnd: () => void) {
     if (why.reason === 'session') return onSessionEnd()
     setLink('away')
   }
+  const kinds = openKinds(refused)
   const taken = (work: Work) => {
     keep(work)
     void askGiven()
@@ -39,7 +40,7 @@ export async function openField(who: hub.Oneself, onSessionEnd: () => void) {
   const askGiven = () =>
     hub.given().then((list) => {
       if (closed) return
-      batch(() => (setGiven(list), learn(list), setLoaded(true), setLink('there')))
+      batch(() => (setGiven(list), kinds.learn(list), setLoaded(true), setLink('there')))
     }, refused)
   const askWork = (which: Which) =>
     hub.work(which).then(keep, (why: unknown) => {
@@ -61,17 +62,6 @@ export async function openField(who: hub.Oneself, onSessionEnd: () => void) {
   document.addEventListener('visibilitychange', seen)
   void look()
 
-  /** What people call a kind, as the hub said it. */
-  const [names, setNames] = createSignal<ReadonlyMap<string, Wording>>(new Map())
-  const learn = (list: readonly { kind: string; name: Wording | null }[]) =>
-    setNames(new Map([...names(), ...list.flatMap((one) => (one.name ? [[one.kind, one.name] as const] : []))]))
-  const kinds = async (site: string): Promise<Kind[]> => {
-    const list = await hub.kinds(site).catch((why: unknown) => (refused(why), null))
-    if (list) remember(KINDS + site, JSON.stringify(list))
-    const known = list ?? remembered(KINDS + site)
-    learn(known)
-    return known
-  }
   const about = (which: Which): string => works().get(keyOf(which))?.kind ?? given().find((one) => keyOf(one) === keyOf(which))?.kind ?? ''
   const known = (which: Which): string[] => works().get(keyOf(which))?.history.map((fact) => fact.id) ?? []
   return {
@@ -103,8 +93,6 @@ export async function openField(who: hub.Oneself, onSessionEnd: () => void) {
       const common = { which: null, about: asked.kind, known: [] }
       return sending.add({ ...common, id, after: null, what: { open: asked } }, ...photos.map((photo) => ({ ...common, id: mintId(), after: id, what: { photo } })))
     },
-    names,
-    /** The kinds of a site, also without a network if they were asked for before. */
     kinds,
     /** Sites at which one may report, as far as this page can know. */
     sites(): string[] {
@@ -119,21 +107,5 @@ export async function openField(who: hub.Oneself, onSessionEnd: () => void) {
       window.removeEventListener('offline', away)
       document.removeEventListener('visibilitychange', seen)
     },
-  }
-}
-
-function remember(key: string, text: string): void {
-  try {
-    localStorage.setItem(key, text)
-  } catch {
-    // storage is forbidden or full: asked for again next time
-  }
-}
-
-function remembered(key: string): Kind[] {
-  try {
-    return JSON.parse(localStorage.getItem(key) ?? '[]') as Kind[]
-  } catch {
-    return []
   }
 }

@@ -64,3 +64,11 @@ export function Arrow(props: { to: string }) {
     </svg>
   )
 }
+
+export function SoundIcon(props: { on: boolean }) {
+  return (
+    <svg class="state-icon" viewBox="0 0 16 16" aria-hidden="true">
+      <path d={props.on ? 'M2.5 6v4h2.6L9 13V3L5.1 6ZM11.4 5.4a4 4 0 0 1 0 5.2' : 'M2.5 6v4h2.6L9 13V3L5.1 6ZM11.2 6.2l3.4 3.6M14.6 6.2l-3.4 3.6'} />
+    </svg>
+  )
+}

@@ -1,9 +1,16 @@
 //! Words for an incident and the work on it; a code of a newer hub is shown as it is.
 import { running, face } from '../clocks'
+import type { Kinds } from '../kinds'
 import { clock, day, language, t } from '../language'
+import { kindWord } from './words'
 import type { Assignee, Told, Wording, Work } from '../work-wire'
 
 export const worded = (text: Wording): string => text[language()]
+/** What people call a kind: the hub's name for those opened by hand, ours for alerts. */
+export function kindName(kinds: Kinds, kind: string): string {
+  const name = kinds.names().get(kind)
+  return name ? worded(name) : kindWord(kind)
+}
 export const stateWord = (state: string): string => t().work.states[state] ?? state
 export const stepWord = (step: string): string => t().work.steps[step] ?? step
 export const byWord = (by: string): string => (by === 'hub' ? t().work.hub : by)
@@ -15,13 +22,14 @@ export function moment(at: string, now: number): string {
   return day(when) === day(now) ? clock(when) : `${day(when)} ${clock(when)}`
 }
 
-/** The running clock in words; empty if none runs. */
-export function clockWords(work: Pick<Work, 'deadlines' | 'paused'>, now: number): { text: string; over: boolean } | null {
+/** The running clock in words; null if none runs. `short`: for a row. */
+export function clockWords(work: Pick<Work, 'deadlines' | 'paused'>, now: number, short = false): { text: string; over: boolean } | null {
   if (work.paused) return { text: t().work.paused, over: false }
   const next = running(work, now)
   if (!next) return null
   const target = t().work.targets[next.target] ?? next.target
-  return { text: next.over ? t().work.over(target, face(next.ms)) : t().work.left(target, face(next.ms)), over: next.over }
+  if (next.over) return { text: short ? t().work.overShort(face(next.ms)) : t().work.over(target, face(next.ms)), over: true }
+  return { text: short ? t().work.leftShort(target, face(next.ms)) : t().work.left(target, face(next.ms)), over: false }
 }
 
 /** Why the hub did not take something, in the page's language. */

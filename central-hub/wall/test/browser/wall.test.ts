@@ -1,4 +1,4 @@
-//! The built page in Chromium against the stand-in hub, under the hub's real content policy.
+//! The page of alerts in Chromium against the stand-in hub, under the hub's real content policy.
 //! Every test also fails on any console error, page error, policy breach or request elsewhere that it did not name.
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -40,6 +40,7 @@ afterEach(async () => {
 const signIn = async (query = '') => {
   await page.goto(`${hub.address}/login${query}#once`)
   await page.locator('.link[data-link=live]').waitFor()
+  await page.locator('[data-name=tab-alerts]').click()
 }
 const see = (selector: string, hasText: string | RegExp) => page.locator(selector).filter({ hasText }).first().waitFor()
 const rows = () => page.locator('button.row')
@@ -48,7 +49,7 @@ const focused = () => page.evaluate(() => (document.activeElement as HTMLElement
 it('signs in by link, and takes the token out of the address at once', async () => {
   fill(hub, { count: 3 })
   await signIn()
-  expect(new URL(page.url()).pathname + new URL(page.url()).hash).toBe('/')
+  expect(new URL(page.url()).pathname + new URL(page.url()).hash).toBe('/alerts')
   await rows().nth(2).waitFor()
   await page.reload()
   await rows().nth(2).waitFor() // the session lasts
@@ -302,6 +303,7 @@ it.each([['zh', 1600, 900], ['en', 1600, 900], ['zh', 420, 900]])('has no seriou
   await page.locator('input[name=user]').fill('guard')
   await page.locator('input[name=password]').fill('lamp')
   await page.keyboard.press('Enter')
+  await page.locator('[data-name=tab-alerts]').click()
   await rows().nth(11).waitFor()
   await check('wall')
   await rows().first().click()

@@ -6,9 +6,9 @@ import type { Oneself } from '../../hub'
 import { switchLanguage, t } from '../../language'
 import type { Which } from '../../work-wire'
 import { Mark } from '../icons'
+import { ReportForm } from '../work/ReportForm'
 import { GivenList } from './GivenList'
 import { Outbox } from './Outbox'
-import { Reporting } from './Reporting'
 import { Task } from './Task'
 
 type Face = { is: 'list' } | { is: 'report' } | { is: 'task'; which: Which }
@@ -80,7 +80,13 @@ function Page(props: { desk: Desk; onSignOut: () => void }) {
           <GivenList desk={props.desk} onOpen={(which) => to(hashOf(which))} onReport={() => to('#new')} />
         </Match>
         <Match when={face().is === 'report'}>
-          <Reporting desk={props.desk} onDone={toList} />
+          <main class="field__main">
+            <ReportForm
+              sites={props.desk.sites()}
+              kinds={props.desk.kinds.of}
+              onSubmit={(asked, photos) => void props.desk.report(asked, photos).then((kept) => kept && toList())}
+            />
+          </main>
         </Match>
         <Match when={taskOf(face())}>{(which) => <Task desk={props.desk} which={which()} />}</Match>
       </Switch>

@@ -3,8 +3,7 @@ import { For, Match, Show, Switch } from 'solid-js'
 import type { Field } from '../../field/field'
 import { stepOf, type Entry } from '../../field/outbox'
 import { t } from '../../language'
-import { kindWord } from '../words'
-import { byWord, moment, refusalWords, stepWord, worded } from '../work-words'
+import { byWord, kindName, moment, refusalWords, stepWord } from '../work-words'
 
 export function Outbox(props: { desk: Field }) {
   const sending = () => props.desk.sending
@@ -41,7 +40,7 @@ function Stopped(props: { desk: Field; entry: Entry }) {
   const unsure = () => props.entry.stop?.why === 'unsure'
   return (
     <div class="outbox__line" data-mood="bad" role="alert" data-name="stopped">
-      <b>{stepWord(stepOf(props.entry))} · {about(props.desk, props.entry)}</b>
+      <b>{stepWord(stepOf(props.entry))} · {kindName(props.desk.kinds, props.entry.about)}</b>
       <span>{stopWords(props.desk, props.entry)}</span>
       <Show when={said(props.entry)}>{(words) => <q>{words()}</q>}</Show>
       <span class="outbox__does">
@@ -62,11 +61,6 @@ function Stopped(props: { desk: Field; entry: Entry }) {
 /** What its owner wrote: not to be lost with it. */
 const said = (entry: Entry): string | undefined =>
   'open' in entry.what ? entry.what.open.words : 'step' in entry.what ? entry.what.step.note : undefined
-
-function about(desk: Field, entry: Entry): string {
-  const name = desk.names().get(entry.about)
-  return name ? worded(name) : kindWord(entry.about)
-}
 
 function stopWords(desk: Field, entry: Entry): string {
   const stop = entry.stop

@@ -7,9 +7,8 @@ import type { StepName, Which, Wish, Work } from '../../work-wire'
 import { ProcedureBox } from '../work/ProcedureBox'
 import { History } from '../work/History'
 import { SeverityTag } from '../Tags'
-import { kindWord } from '../words'
-import { clockWords, stateWord, worded } from '../work-words'
-import { PhotoButton, PhotoPick } from './PhotoPick'
+import { clockWords, kindName, stateWord } from '../work-words'
+import { PhotoButton, PhotoPick } from '../work/PhotoPick'
 
 /** What one does on the street, in this order. */
 const WAY = ['accept', 'arrive', 'resolve'] as const
@@ -40,10 +39,6 @@ function Known(props: { desk: Field; work: Work }) {
   const act = (wish: Wish | null, photos: readonly Blob[] = []) =>
     void props.desk.act(props.work, wish, photos).then((kept) => kept && setForm(null))
   const tap = (step: StepName) => (step === 'resolve' ? setForm('resolve') : act({ step }))
-  const kind = () => {
-    const name = props.desk.names().get(props.work.kind)
-    return name ? worded(name) : kindWord(props.work.kind)
-  }
   return (
     <>
       <header class="task__head" data-severity={props.work.severity}>
@@ -51,7 +46,7 @@ function Known(props: { desk: Field; work: Work }) {
           <SeverityTag alert={props.work} />
           <span class="card__state" data-state={props.work.state}>{props.work.state === 'new' ? t().field.proposed : stateWord(props.work.state)}</span>
         </p>
-        <h1 class="task__kind">{kind()}</h1>
+        <h1 class="task__kind">{kindName(props.desk.kinds, props.work.kind)}</h1>
         <Show when={clock()}>{(said) => <p class="task__clock" data-over={said().over}>{said().text}</p>}</Show>
       </header>
       <dl class="task__facts">

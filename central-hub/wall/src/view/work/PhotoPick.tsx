@@ -1,6 +1,6 @@
 //! Taking photos: the phone's camera or its pictures; each made small at once and shown, so that a wrong one can go.
 import { createSignal, For, onCleanup, onMount, Show } from 'solid-js'
-import { smaller } from '../../field/photo'
+import { smaller } from '../../photo'
 import { t } from '../../language'
 
 export function PhotoPick(props: { photos: readonly Blob[]; onPhotos: (photos: readonly Blob[]) => void }) {
