@@ -7,13 +7,16 @@ import * as hub from './hub'
 import { openKinds } from './kinds'
 import { overlaid, Questions } from './questions'
 import { isListed, itemsOf, ordered, type Item } from './queue'
-import { keyOf, type Incident, type Result, type Told, type Unit, type Which, type Wish, type Work } from './work-wire'
+import { decidedSince, keyOf, type Incident, type Result, type Told, type Unit, type Which, type Wish, type Work } from './work-wire'
 
 /** Most incidents of a kind of state that are listed; more stay in the hub. */
 export const LISTED = 200
 /** Of so many, the most urgent, the history is known before somebody looks. */
 const KNOWN = 60
 const AT_ONCE = 3
+const AGAIN_MS = 5000
+/** Others may write notes again and again; not for ever. */
+const MOST_TRIES = 4
 
 export type Notice =
   | { is: 'refused'; told: Told }
@@ -33,16 +36,19 @@ export function openIncidents(desk: Desk, onSessionEnd: () => void) {
   const units = new Map<string, Promise<Unit[]>>()
   const questions = new Questions()
   let closed = false
-  onCleanup(() => (closed = true))
+  let again: ReturnType<typeof setTimeout> | undefined
+  onCleanup(() => ((closed = true), clearTimeout(again)))
 
   const refused = (why: unknown) => {
     if (closed) return
     if (!(why instanceof hub.Refused)) throw why
     if (why.reason === 'session') onSessionEnd()
     else if (why.code === 'not_allowed') setAllowed(false)
+    else if (!loaded()) again = setTimeout(() => void reload(), AGAIN_MS)
   }
   const kinds = openKinds(refused)
-  const items = createMemo(() => ordered(itemsOf(byKey().values(), works()), desk.now()))
+  const unordered = createMemo<Item[]>((before) => itemsOf(byKey().values(), works(), before), [])
+  const items = createMemo(() => ordered(unordered(), desk.now()))
 
   // -- the list --------------------------------------------------------------------------------
   const put = (incident: Incident) => {
@@ -61,15 +67,23 @@ export function openIncidents(desk: Desk, onSessionEnd: () => void) {
         setFull(open.next !== null)
         setLoaded(true)
       })
-      for (const site of new Set(list.map((incident) => incident.site))) void kinds.of(site)
-      list.forEach(want)
+      named.clear()
+      list.forEach((incident) => (name(incident), want(incident)))
     }, refused)
   const onIncident = (incident: Incident) =>
     batch(() => {
       questions.told(keyOf(incident))
       put(incident)
+      name(incident)
       want(incident)
     })
+  /** Asks what the kinds of a site are called, once. */
+  const named = new Set<string>()
+  const name = ({ site }: Incident) => {
+    if (named.has(site)) return
+    named.add(site)
+    void kinds.of(site)
+  }
 
   // -- the work on each --------------------------------------------------------------------------
   const wanted = new Set<string>()
@@ -107,7 +121,7 @@ export function openIncidents(desk: Desk, onSessionEnd: () => void) {
     if (!(why instanceof hub.Refused)) throw why
     if (why.reason === 'session') return onSessionEnd()
     if (why.told && why.reason === 'failed') setNotice({ is: 'refused', told: why.told })
-    else setNotice({ is: why.code === 'network' && navigator.onLine ? 'unsure' : 'failed' })
+    else setNotice({ is: ['network', 'cut short'].includes(why.code) ? 'unsure' : 'failed' })
   }
   /** One at a time: a key that is held down is one step. */
   const alone = async (act: () => Promise<void>) => {
@@ -144,14 +158,21 @@ export function openIncidents(desk: Desk, onSessionEnd: () => void) {
       known.catch(() => units.delete(site))
       return known
     },
-    /** A step on what is looked at, as it was when it was looked at. */
+    /** A step on what was looked at, as it was then. A note of somebody else does not stand in its way, a step does. */
     take: (item: Item, wish: Wish): Promise<boolean> =>
       alone(async () => {
-        try {
-          keep(await hub.takeStep(item.incident, { ...wish, version: item.incident.version }))
-        } catch (why) {
-          await hub.work(item.incident).then(keep, () => {}) // what others did shows at once
-          throw why
+        const known = item.work?.history.map((fact) => fact.id) ?? []
+        let version = item.work?.version ?? item.incident.version
+        for (let tries = 1; ; tries++) {
+          try {
+            return keep(await hub.takeStep(item.incident, { ...wish, version }))
+          } catch (why) {
+            const work = await hub.work(item.incident).catch(() => null)
+            if (work) keep(work) // what others did shows at once
+            const passed = why instanceof hub.Refused && why.code === 'overtaken' && work && tries < MOST_TRIES && !decidedSince(known, work)
+            if (!passed) throw why
+            version = work.version
+          }
         }
       }),
     takeMany: (chosen: readonly Item[], wish: Wish): Promise<boolean> =>

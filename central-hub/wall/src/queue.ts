@@ -71,8 +71,15 @@ export const keyOfStep = (step: StepName): string | undefined => (step === 'resu
 export const alike = (items: readonly Item[], one: Item): string[] =>
   items.filter(({ incident }) => incident.kind === one.incident.kind && incident.site === one.incident.site && incident.state === one.incident.state).map((item) => item.key)
 
-export const itemsOf = (incidents: Iterable<Incident>, works: ReadonlyMap<string, Work>): Item[] =>
-  [...incidents].map((incident) => ({ key: keyOf(incident), incident, work: works.get(keyOf(incident)) }))
+/** The items of now; one that did not change stays the same object, so that nothing is drawn or asked for again. */
+export function itemsOf(incidents: Iterable<Incident>, works: ReadonlyMap<string, Work>, before: readonly Item[] = []): Item[] {
+  const known = new Map(before.map((item) => [item.key, item]))
+  return [...incidents].map((incident) => {
+    const key = keyOf(incident)
+    const item = known.get(key)
+    return item && item.incident === incident && item.work === works.get(key) ? item : { key, incident, work: works.get(key) }
+  })
+}
 
 /** What to ring for: severe ones that were not known, and ones that were in time when they were looked at last. */
 export function rings(known: ReadonlySet<string>, inTime: ReadonlySet<string>, items: readonly Item[], now: number): { fresh: Item[]; late: Item[] } {

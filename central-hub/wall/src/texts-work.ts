@@ -58,7 +58,7 @@ const en: WorkTexts = {
   left: (target, clock) => `${target} within ${clock}`,
   over: (target, clock) => `${target} overdue ${clock}`,
   leftShort: (target, clock) => `${clock} ${target}`,
-  overShort: (clock) => `Overdue ${clock}`,
+  overShort: (clock) => `Late ${clock}`,
   nothingYet: 'Nobody has done anything yet',
   paused: 'Clock is paused',
   givenTo: (whom) => `Given to ${whom}`,

@@ -202,4 +202,8 @@ export interface IncidentAlert extends Alert {
 /** Steps that leave an incident where it is: others may do something meanwhile. */
 export const decides = (step: string): boolean => !['note', 'attach', 'answer'].includes(step)
 
+/** The latest that somebody decided and that was not known: who was faster. Marks of the hub are nobody's. */
+export const decidedSince = (known: readonly string[], work: Work): Fact | undefined =>
+  work.history.findLast((fact) => !known.includes(fact.id) && decides(fact.step) && fact.role !== 'hub')
+
 export const keyOf = (which: Which): string => `${which.site}/${which.incident}`

@@ -1,7 +1,7 @@
 //! The operator's queue and its clocks, by scenario.
 import { describe, expect, it } from 'vitest'
 import { face, running } from '../src/clocks'
-import { alike, groupOf, held, isListed, isSevere, keyOfStep, nextStep, ordered, rings, STEP_KEYS, type Item } from '../src/queue'
+import { alike, groupOf, held, isListed, isSevere, itemsOf, keyOfStep, nextStep, ordered, rings, STEP_KEYS, type Item } from '../src/queue'
 import { TEXTS } from '../src/texts'
 import type { Incident, StepName, Work } from '../src/work-wire'
 
@@ -51,6 +51,14 @@ describe('the order', () => {
     const listed = (part: Partial<Incident>) => isListed(item('x', part).incident)
     expect([{}, { state: 'resolved' as const }, { state: 'closed' as const }, { state: 'false_alarm' as const }, { alias_of: 'y' }].map(listed)).toEqual([true, true, false, false, false])
   })
+})
+
+it('leaves what did not change the same, so that nothing is asked for again', () => {
+  const [a, b] = [item('a'), item('b')]
+  const works = new Map([['east/a', a!.work!]])
+  const first = itemsOf([a!.incident, b!.incident], works)
+  const second = itemsOf([a!.incident, { ...b!.incident, version: 2 }], works, first)
+  expect([second[0] === first[0], second[1] === first[1]]).toEqual([true, false])
 })
 
 describe('what to ring for', () => {

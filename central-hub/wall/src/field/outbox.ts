@@ -3,7 +3,7 @@
 //!
 //! Invariants: an entry leaves only when the hub has it, or when its owner says so. What may have reached the hub is looked
 //! for there before it is sent again, so nothing counts twice.
-import { decides, keyOf, type Asked, type Fact, type StepName, type Told, type Which, type Wish, type Work } from '../work-wire'
+import { decidedSince, decides, keyOf, type Asked, type Fact, type StepName, type Told, type Which, type Wish, type Work } from '../work-wire'
 
 export type What = { open: Asked } | { step: Wish } | { photo: Blob }
 
@@ -62,8 +62,7 @@ export type Verdict = { is: 'done' } | { is: 'open'; version: number } | { is: '
 export function judged(entry: Entry, work: Work): Verdict {
   const news = work.history.filter((fact) => !entry.known.includes(fact.id))
   if (entry.sent && news.some((fact) => isIt(entry, fact))) return { is: 'done' }
-  const step = stepOf(entry)
-  const faster = decides(step) ? news.findLast((fact) => decides(fact.step) && fact.role !== 'hub') : undefined
+  const faster = decides(stepOf(entry)) ? decidedSince(entry.known, work) : undefined
   if (!faster) return { is: 'open', version: work.version }
   return { is: 'overtaken', by: faster.by, did: faster.step, at: faster.at }
 }

@@ -106,6 +106,36 @@ it('tells plainly who was faster, and does nothing', async () => {
   await on.page.locator('[data-name=notice]').waitFor({ state: 'detached' })
 })
 
+it('means the incident that a window was opened for, whatever others do meanwhile', async () => {
+  on.expected = /409/
+  on.hub.incidents.unit(unit)
+  const asked = on.hub.incidents.add({ kind: 'quarrel', severity: 'high' })
+  const other = on.hub.incidents.add({ kind: 'rubbish', severity: 'low' })
+  await signIn()
+  await look('邻里纠纷')
+  await ready('acknowledge')
+  await press('d')
+  await on.see('.ask__choice', '巡逻二队')
+  on.hub.incidents.act(asked, '李明', { step: 'false_alarm', note: '是影子' })
+  await on.see('[data-name=case-kind]', '垃圾堆积')
+  await press('1')
+  await on.see('[data-name=notice]', '李明')
+  expect([did(asked), did(other)]).toEqual([['false_alarm 李明'], []])
+})
+
+it('is not stopped by a note that somebody wrote meanwhile', async () => {
+  on.expected = /409/
+  const it_ = on.hub.incidents.add({ severity: 'high' })
+  await signIn()
+  await look('越线')
+  await ready('acknowledge')
+  it_.history.push({ id: 'x', incident: it_.incident, at: new Date().toISOString(), step: 'note', by: '李明', role: 'operator', note: '看到了', data: {} })
+  it_.version++ // this page has not heard of it yet
+  await press('a')
+  await state('已确认')
+  expect(did(it_)).toEqual(['note 李明', 'acknowledge guard'])
+})
+
 it('takes one step for a key that is held down or pressed twice', async () => {
   const it_ = on.hub.incidents.add({ severity: 'high' })
   await signIn()
@@ -234,6 +264,12 @@ it('shows the still, the alerts and why each is there, and the stream stays one 
   await on.see('.because', '距“北围栏” 35 米，相隔 12')
   await on.page.locator('.thumb').nth(2).click()
   await on.see('.because', '首个告警，开启了本事件')
+  // neither the ticking clock nor a change elsewhere asks for them again
+  const asked = () => on.hub.state.requests.filter((line: string) => /\/(alerts|steps|incident-kinds)/.test(line)).length
+  const before = asked()
+  const second = await on.page.locator('.bar__clock').textContent()
+  await on.page.waitForFunction((then) => Number(document.querySelector('.bar__clock')?.textContent?.slice(-1)) === (Number(then?.slice(-1)) + 3) % 10, second)
+  expect(asked()).toBe(before)
   await press('g')
   await on.page.locator('button.row').first().waitFor()
   expect(new URL(on.page.url()).pathname).toBe('/alerts')

@@ -161,6 +161,61 @@ describe.skipIf(!isBuilt)('the real hub', () => {
   })
 })
 
+describe.skipIf(!isBuilt)('the queue on the real hub', () => {
+  it('hears of an incident by the feed, works it to the end, and is told who was faster', async () => {
+    const real = await startRealHub()
+    const browser = await chromium.launch(CHROMIUM)
+    try {
+      const chen = await signedIn(real.address, await real.addUser('chen', '陈网格', 'grid_member'))
+      const li = await signedIn(real.address, await real.addUser('li', '李明', 'operator'))
+      const lead = await signedIn(real.address, await real.addUser('wang', '王班长', 'shift_lead'))
+      expect((await lead.send('PUT', '/sites/east/units/patrol-2', { name: '巡逻二队', members: ['chen'] })).status).toBe(200)
+      const page = await browser.newPage({ viewport: { width: 1600, height: 900 } })
+      page.setDefaultTimeout(10_000)
+      const troubles: string[] = []
+      page.on('console', (said) => void (['error', 'warning'].includes(said.type()) && troubles.push(said.text())))
+      page.on('pageerror', (error) => void troubles.push(String(error)))
+      const state = (text: string) => page.locator('.case__state').filter({ hasText: text }).waitFor()
+      await page.goto(`${real.address}/login#${await real.token()}`)
+      await page.locator('.case h2').filter({ hasText: '没有未了结的事件' }).waitFor()
+      const made = (await chen.send('POST', '/incidents', { site: 'east', kind: 'quarrel', words: '争吵', place: '东街 12 号' })).body
+      const path = `/incidents/east/${made.incident}/steps`
+      await page.locator('[data-name=case-kind]').filter({ hasText: '邻里纠纷' }).waitFor()
+      await page.locator('.case__clock').filter({ hasText: '确认还剩 0:' }).waitFor()
+      await page.keyboard.press('Escape')
+      await page.keyboard.press('a')
+      await state('已确认')
+      await page.keyboard.press('d')
+      await page.locator('.ask__choice').filter({ hasText: '巡逻二队' }).waitFor()
+      await page.keyboard.press('1')
+      await state('已派遣')
+      expect((await chen.get('/my-incidents')).body.incidents.length).toBe(1)
+      expect((await chen.send('POST', path, { step: 'arrive', version: 2 })).status).toBe(201)
+      await state('已到场')
+      // this page's next step is overtaken before it hears of the other
+      await page.route('**/api/v1/incidents/east/*/steps', async (route) => {
+        if (route.request().method() === 'POST') await li.send('POST', path, { step: 'resolve', version: 3 })
+        await route.continue()
+      })
+      await page.keyboard.press('r')
+      await page.locator('[data-name=notice]').filter({ hasText: /li 已于 .* 先行“处置完成”/ }).waitFor()
+      await page.unroute('**/api/v1/incidents/east/*/steps')
+      await state('已处置')
+      const [sheet] = await Promise.all([page.waitForEvent('popup'), page.locator('[data-name=handover]').click()])
+      await sheet.locator('h1').filter({ hasText: '交接班单' }).waitFor()
+      await page.bringToFront()
+      await page.keyboard.press('c')
+      await page.locator('.case h2').filter({ hasText: '没有未了结的事件' }).waitFor()
+      const { history } = (await li.get(path)).body
+      expect(history.map((fact: { step: string; by: string }) => `${fact.step} ${fact.by}`)).toEqual(['opened chen', 'acknowledge admin', 'dispatch admin', 'arrive chen', 'resolve li', 'close admin'])
+      expect(troubles.filter((trouble) => !trouble.includes('409'))).toEqual([])
+    } finally {
+      await browser.close()
+      await real.stop()
+    }
+  })
+})
+
 async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
   for (const begun = Date.now(); ; ) {
     const found = await look()

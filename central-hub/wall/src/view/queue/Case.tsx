@@ -91,9 +91,10 @@ function Alerts(props: { desk: Desk; item: Item }) {
   const which = () => props.item.key
   let latest = '' // of what was asked for last; an answer may come after this view is gone
   onCleanup(() => (latest = ''))
-  createEffect(on(which, () => (setAlerts([]), setPicked(null))))
+  const of = createMemo(() => `${props.item.key} ${props.item.incident.alerts} ${props.item.incident.last_at}`)
+  createEffect(on(createMemo(which), () => (setAlerts([]), setPicked(null))))
   createEffect(
-    on([which, () => props.item.incident.alerts, () => props.item.incident.last_at], () => {
+    on(of, () => {
       const asked = (latest = which())
       if (props.item.incident.alerts === 0) return
       void hub.alertsOf(props.item.incident, SHOWN).then((found) => asked === latest && setAlerts(found), () => {})

@@ -3,7 +3,7 @@
 import { createEffect, createMemo, createSignal, For, on, onCleanup, Show } from 'solid-js'
 import type { Desk } from '../../desk'
 import { LISTED, type Incidents } from '../../incidents'
-import { ago, number, t } from '../../language'
+import { ago, language, number, t } from '../../language'
 import { groupOf, held, isOver, type Item } from '../../queue'
 import { SeverityShape } from '../icons'
 import { severityWord } from '../words'
@@ -110,9 +110,20 @@ export function QueueList(props: {
           <p class="stream__end">{t().queue.tooMany(LISTED)}</p>
         </Show>
       </div>
+      <p class="entries__foot">
+        <For each={props.desk.sites().length > 0 ? props.desk.sites() : sitesOf(items())}>
+          {(site, at) => (
+            <a class="button button--quiet" href={`/api/v1/sites/${encodeURIComponent(site)}/handover?format=html&lang=${language()}`} target="_blank" rel="noreferrer" data-name="handover">
+              {at() === 0 && props.desk.sites().length < 2 ? t().queue.handover : t().queue.handoverOf(props.desk.siteName(site))}
+            </a>
+          )}
+        </For>
+      </p>
     </section>
   )
 }
+
+const sitesOf = (items: readonly Item[]): string[] => [...new Set(items.map((item) => item.incident.site))].sort()
 
 function Row(props: { desk: Desk; incidents: Incidents; item: Item; chosen: boolean; marked: boolean; onLook: () => void; onMark: (range: boolean) => void }) {
   const incident = () => props.item.incident
@@ -132,7 +143,7 @@ function Row(props: { desk: Desk; incidents: Incidents; item: Item; chosen: bool
         <span class="entry__more">
           <Show when={incident().alerts > 1}><span>{t().queue.alerts(number(incident().alerts))}</span></Show>
           <Show when={props.item.work?.assigned}>{(to) => <span>→ {whomWord(to())}</span>}</Show>
-          <Show when={(props.item.work?.level ?? 0) > 0}><span>{t().queue.level(props.item.work!.level)}</span></Show>
+          <Show when={(props.item.work?.level ?? 0) > 0}><span title={t().queue.level(props.item.work!.level)}>{t().work.level(props.item.work!.level)}</span></Show>
         </span>
       </button>
     </li>

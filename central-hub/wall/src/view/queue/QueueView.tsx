@@ -27,6 +27,8 @@ export function QueueView(props: { desk: Desk; incidents: Incidents }) {
   const [chosen, setChosen] = createSignal<string | null>(null)
   const [marked, setMarked] = createSignal<ReadonlySet<string>>(new Set())
   const [asking, setAsking] = createSignal<StepName | 'open' | null>(null)
+  /** What a window that is open asks about, whatever others do meanwhile. */
+  const [askedFor, setAskedFor] = createSignal<readonly Item[]>([])
   let touched = 0
   let moved = 0
   let list: { order: () => readonly Item[]; focus: (key: string) => void } | undefined
@@ -48,8 +50,7 @@ export function QueueView(props: { desk: Desk; incidents: Incidents }) {
   createEffect(on(shown, (item) => item && !item.work && props.incidents.want(item.incident)))
 
   const target = (): readonly Item[] => (markedItems().length > 0 ? markedItems() : shown() ? [shown()!] : [])
-  const take = async (wish: Wish): Promise<void> => {
-    const on = target()
+  const take = async (wish: Wish, on = target()): Promise<void> => {
     const [only] = on
     if (!only) return
     const many = marked().size > 0
@@ -61,8 +62,10 @@ export function QueueView(props: { desk: Desk; incidents: Incidents }) {
   const ask = (step: StepName) => {
     if (!isOpen(step) || props.incidents.busy()) return
     props.incidents.dismiss()
-    if (ASKING.includes(step)) setAsking(step)
-    else void take({ step })
+    if (ASKING.includes(step)) {
+      setAskedFor(target())
+      setAsking(step)
+    } else void take({ step })
   }
   const mark = (keys: readonly string[], is?: boolean) => {
     const next = new Set(marked())
@@ -135,10 +138,10 @@ export function QueueView(props: { desk: Desk; incidents: Incidents }) {
           <OpenByHand desk={props.desk} incidents={props.incidents} onDone={(which) => (setAsking(null), which && look(keyOf(which), true))} />
         </Match>
         <Match when={asking() === 'dispatch' || asking() === 'assign' ? (asking() as StepName) : null}>
-          {(step) => <DispatchDialog desk={props.desk} incidents={props.incidents} step={step()} items={target()} onTake={(wish) => void take(wish)} onClose={() => setAsking(null)} />}
+          {(step) => <DispatchDialog desk={props.desk} incidents={props.incidents} step={step()} items={askedFor()} onTake={(wish) => void take(wish, askedFor())} onClose={() => setAsking(null)} />}
         </Match>
         <Match when={asking() as StepName | null}>
-          {(step) => <NoteDialog step={step()} busy={props.incidents.busy()} onTake={(wish) => void take(wish)} onClose={() => setAsking(null)} />}
+          {(step) => <NoteDialog step={step()} busy={props.incidents.busy()} onTake={(wish) => void take(wish, askedFor())} onClose={() => setAsking(null)} />}
         </Match>
       </Switch>
     </main>
