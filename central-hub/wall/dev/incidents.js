@@ -212,7 +212,7 @@ export function startIncidents({ send, alertsOf }) {
     async route(method, path, query, who, body, say, picture) {
       const json = async () => JSON.parse(String(await body()))
       const atTheWall = who.role !== 'grid_member'
-      const [, site, incident, part, file] = /^\/incidents\/([^/]+)\/([^/]+)(?:\/(steps|alerts|attachments))?(?:\/([^/]+))?$/.exec(path) ?? []
+      const [, site, incident, part, file] = /^\/incidents\/([^/]+)\/([^/]+)(?:\/(steps|alerts|attachments|split|merge))?(?:\/([^/]+))?$/.exec(path) ?? []
       if (!['operator', 'shift_lead', 'grid_member'].includes(who.role) && /^\/(incidents|my-incidents|sites)(\/|$)/.test(path)) return say(403, { error: { code: 'not_allowed', message: 'your roles do not allow this' } }), true
       if (path === '/my-incidents') return say(200, { incidents: mine(who) }), true
       if (path === '/incidents' && method === 'POST') return say(201, view(open(who, await json()), who)), true
@@ -236,6 +236,30 @@ export function startIncidents({ send, alertsOf }) {
       if (!site) return false
       const it = found(decodeURIComponent(site), decodeURIComponent(incident), who)
       if (part === 'steps') return method === 'POST' ? say(201, view(take(it, who, await json()), who)) : say(200, view(it, who)), true
+      if (part === 'split' || part === 'merge') {
+        const asked = await json()
+        if (who.role === 'grid_member') throw new Refusal(403, 'not_allowed')
+        if (asked.version !== it.version) throw new Refusal(409, 'changed_meanwhile')
+        it.version++
+        it.by_hand = true
+        if (part === 'split') {
+          const chosen = alertsOf(it.incident).filter((alert) => asked.alerts.includes(alert.id))
+          if (chosen.length === 0 || chosen.length === it.alerts) throw new Refusal(400, 'bad_request')
+          const made = make({ ...listed(it), incident: randomUUID(), alerts: chosen.length, version: 0, state: 'new', by_hand: true, opened_at: it.opened_at, last_at: it.last_at, clock_from: it.clock_from })
+          it.alerts -= chosen.length
+          for (const alert of chosen) Object.assign(alert, { incident: made.incident, because: { how: 'split' } })
+          state.list.push(made)
+          tell(it), tell(made)
+          return say(201, listed(made)), true
+        }
+        const other = found(it.site, asked.with, who)
+        const [stays, goes] = it.opened_at <= other.opened_at ? [it, other] : [other, it]
+        stays.alerts += goes.alerts
+        goes.alias_of = stays.incident
+        fact(stays, 'absorbed', 'hub', 'hub', { data: { incident: goes.incident } })
+        tell(goes), tell(stays)
+        return say(200, listed(stays)), true
+      }
       if (part === 'alerts') return say(200, { alerts: alertsOf(it.incident), next: null }), true
       if (part === 'attachments' && method === 'POST') {
         const bytes = await body()

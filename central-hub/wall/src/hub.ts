@@ -65,6 +65,10 @@ export const work = (which: Which): Promise<Work> => ask('GET', `${one(which)}/s
 export const takeStep = (which: Which, wish: Wish): Promise<Work> => ask('POST', `${one(which)}/steps`, wish)
 export const takeSteps = async (wish: Omit<Wish, 'version'>, on: (Which & { version: number })[]): Promise<Result[]> =>
   (await ask<{ results: Result[] }>('POST', 'incidents/steps', { ...wish, incidents: on })).results
+/** Takes alerts out into an incident of their own; that one. */
+export const split = (which: Which, version: number, alerts: readonly string[]): Promise<Incident> => ask('POST', `${one(which)}/split`, { version, alerts })
+/** Makes two one: the older of them. */
+export const merge = (which: Which, version: number, other: string): Promise<Incident> => ask('POST', `${one(which)}/merge`, { version, with: other })
 export const openIncident = (asked: Asked): Promise<Work> => ask('POST', 'incidents', asked)
 export const addPhoto = (which: Which, photo: Blob): Promise<{ file: string; url: string }> =>
   ask('POST', `${one(which)}/attachments`, photo, PHOTO_PATIENCE_MS)

@@ -190,6 +190,10 @@ export function openIncidents(desk: Desk, onSessionEnd: () => void) {
         })
         results.forEach(want)
       }),
+    /** Takes alerts out of an incident into one of their own. */
+    split: (item: Item, alerts: readonly string[]): Promise<boolean> => alone(async () => onIncident(await hub.split(item.incident, item.incident.version, alerts))),
+    /** Makes two one. */
+    merge: (one: Item, other: Item): Promise<boolean> => alone(async () => onIncident(await hub.merge(one.incident, one.incident.version, other.incident.incident))),
     /** Opens one by hand, with photos; which one it is. */
     async open(asked: Parameters<typeof hub.openIncident>[0], photos: readonly Blob[]): Promise<Which | null> {
       let made: Which | null = null

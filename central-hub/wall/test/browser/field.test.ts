@@ -72,6 +72,10 @@ it('goes from accepting to done, with a photo and words, each in the hub once', 
   await on.see('.history__line', '换了灯泡')
   await on.page.locator('.history__line[data-step=attach] .button').first().tap()
   await on.page.waitForFunction(() => (document.querySelector('img.history__photo') as HTMLImageElement | null)?.naturalWidth === 2)
+  on.hub.incidents.act(it_, 'wang', { step: 'note', note: '谢谢' })
+  await on.page.evaluate(() => window.dispatchEvent(new Event('online')))
+  await on.see('.history__line', '谢谢')
+  expect(await on.page.locator('img.history__photo').count()).toBe(1) // what was opened stays open
   await on.page.goBack()
   await on.see('.field__none', '现在没有派给您的事件')
 })

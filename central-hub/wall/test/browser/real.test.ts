@@ -70,6 +70,10 @@ async function story(operator: Client, chen: Client, unit: () => Promise<unknown
   }))
   await note('resolved ones', operator.get('/incidents?state=resolved&limit=50'))
   await note('closed', step(operator, { step: 'close', version: now.version + 2 }))
+  const [a, b] = [await note('one more', operator.send('POST', '/incidents', { site: 'east', kind: 'rubbish', words: 'a' })), await note('and one', operator.send('POST', '/incidents', { site: 'east', kind: 'rubbish', words: 'b' }))]
+  await note('changed meanwhile', operator.send('POST', `/incidents/east/${a.incident}/merge`, { version: 7, with: b.incident }))
+  await note('merged', operator.send('POST', `/incidents/east/${a.incident}/merge`, { version: 0, with: b.incident }))
+  await note('nothing to split', operator.send('POST', `/incidents/east/${a.incident}/split`, { version: 1, alerts: [] }))
   await note('foreign', chen.get('/incidents/east/01900000-0000-7000-8000-000000000000/steps'))
   return said
 }
@@ -78,7 +82,7 @@ async function story(operator: Client, chen: Client, unit: () => Promise<unknown
 function shape(value: unknown): unknown {
   if (Array.isArray(value)) return value.length ? [value.map(shape).reduce(both)] : []
   if (value === null || typeof value !== 'object') return value === null ? null : typeof value
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, one]) => [name, shape(one)]))
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, one]) => [name, name === 'due_at' ? 'a time, or null for a moment' : shape(one)]))
 }
 function both(a: any, b: any): unknown {
   if (a === null || b === null) return a ?? b
@@ -171,7 +175,7 @@ describe.skipIf(!isBuilt)('the queue on the real hub', () => {
       const lead = await signedIn(real.address, await real.addUser('wang', '王班长', 'shift_lead'))
       expect((await lead.send('PUT', '/sites/east/units/patrol-2', { name: '巡逻二队', members: ['chen'] })).status).toBe(200)
       const page = await browser.newPage({ viewport: { width: 1600, height: 900 } })
-      page.setDefaultTimeout(10_000)
+      page.setDefaultTimeout(30_000)
       const troubles: string[] = []
       page.on('console', (said) => void (['error', 'warning'].includes(said.type()) && troubles.push(said.text())))
       page.on('pageerror', (error) => void troubles.push(String(error)))

@@ -36,7 +36,7 @@ export function openStage(options: BrowserContextOptions, hub: () => Promise<Hub
   const stage = { expected: null, troubles: [] } as unknown as Stage
   const watched = async (context: BrowserContext) => {
     const page = await context.newPage()
-    page.setDefaultTimeout(12_000)
+    page.setDefaultTimeout(30_000)
     page.on('console', (said) => void (['error', 'warning'].includes(said.type()) && stage.troubles.push(said.text())))
     page.on('pageerror', (error) => void stage.troubles.push(String(error)))
     page.on('request', (request) => void (new URL(request.url()).origin !== stage.hub.address && stage.troubles.push(`request to ${request.url()}`)))

@@ -1,5 +1,5 @@
 //! Several incidents at once: in a storm, one key for all that are alike.
-import { For } from 'solid-js'
+import { For, Show } from 'solid-js'
 import type { Incidents } from '../../incidents'
 import { t } from '../../language'
 import { keyOfStep, type Item } from '../../queue'
@@ -12,6 +12,11 @@ const STEPS: readonly StepName[] = ['acknowledge', 'dispatch', 'false_alarm', 'r
 const NAMED = 12
 
 export function Bulk(props: { incidents: Incidents; items: readonly Item[]; onStep: (step: StepName) => void; onAlike: () => void; onNone: () => void }) {
+  /** Two of one site can be made one. */
+  const pair = (): readonly [Item, Item] | null => {
+    const [one, other] = props.items
+    return one && other && props.items.length === 2 && one.incident.site === other.incident.site ? [one, other] : null
+  }
   return (
     <div class="bulk" data-name="bulk">
       <h2 class="case__kind">{t().queue.marked(props.items.length)}</h2>
@@ -34,6 +39,13 @@ export function Bulk(props: { incidents: Incidents; items: readonly Item[]; onSt
         </For>
       </ul>
       <div class="case__others">
+        <Show when={pair()}>
+          {(two) => (
+            <button class="button" type="button" disabled={props.incidents.busy()} onClick={() => void props.incidents.merge(...two()).then((done) => done && props.onNone())} data-name="merge">
+              {t().queue.merge}
+            </button>
+          )}
+        </Show>
         <button class="button" type="button" onClick={props.onAlike}>{t().queue.markAlike} <kbd>X</kbd></button>
         <button class="button" type="button" onClick={props.onNone}>{t().queue.unmark} <kbd>Esc</kbd></button>
       </div>

@@ -43,7 +43,7 @@ export function Case(props: { desk: Desk; incidents: Incidents; item: Item; onSt
         <Show when={work()?.report}>{(report) => <p class="case__words"><q>{report().words}</q> <span>{t().queue.reporter} {report().reporter}</span></p>}</Show>
       </header>
       <Steps incidents={props.incidents} item={props.item} onStep={props.onStep} />
-      <Alerts desk={props.desk} item={props.item} />
+      <Alerts desk={props.desk} incidents={props.incidents} item={props.item} />
     </>
   )
 }
@@ -85,14 +85,15 @@ function Steps(props: { incidents: Incidents; item: Item; onStep: (step: StepNam
 }
 
 /** Its alerts: the newest with a picture large, the others to be looked at, each with why it is here. */
-function Alerts(props: { desk: Desk; item: Item }) {
+function Alerts(props: { desk: Desk; incidents: Incidents; item: Item }) {
+  const [out, setOut] = createSignal<ReadonlySet<string>>(new Set())
   const [alerts, setAlerts] = createSignal<readonly IncidentAlert[]>([])
   const [picked, setPicked] = createSignal<string | null>(null)
   const which = () => props.item.key
   let latest = '' // of what was asked for last; an answer may come after this view is gone
   onCleanup(() => (latest = ''))
   const of = createMemo(() => `${props.item.key} ${props.item.incident.alerts} ${props.item.incident.last_at}`)
-  createEffect(on(createMemo(which), () => (setAlerts([]), setPicked(null))))
+  createEffect(on(createMemo(which), () => (setAlerts([]), setPicked(null), setOut(new Set<string>()))))
   createEffect(
     on(of, () => {
       const asked = (latest = which())
@@ -101,6 +102,12 @@ function Alerts(props: { desk: Desk; item: Item }) {
     }),
   )
   const large = createMemo(() => alerts().find((alert) => alert.id === picked()) ?? alerts().find((alert) => alert.still.state === 'sent') ?? alerts()[0] ?? null)
+  const choose = (id: string) => {
+    const next = new Set(out())
+    if (!next.delete(id)) next.add(id)
+    setOut(next)
+  }
+  const split = () => void props.incidents.split(props.item, [...out()]).then((done) => done && setOut(new Set<string>()))
   return (
     <Show when={large()}>
       {(alert) => (
@@ -110,6 +117,9 @@ function Alerts(props: { desk: Desk; item: Item }) {
             <figcaption>
               <b>{cameraWord(alert())}</b> <time datetime={alert().at}>{clock(Date.parse(alert().at))}</time>
               <Because desk={props.desk} alert={alert()} />
+              <Show when={out().size > 0 && out().size < props.item.incident.alerts}>
+                <button class="button" type="button" disabled={props.incidents.busy()} onClick={split} data-name="split">{t().queue.split(out().size)}</button>
+              </Show>
             </figcaption>
           </figure>
           <Show when={alerts().length > 1}>
@@ -118,7 +128,10 @@ function Alerts(props: { desk: Desk; item: Item }) {
               <ol>
                 <For each={alerts()}>
                   {(one) => (
-                    <li>
+                    <li class="case__thumb">
+                      <label class="case__out">
+                        <input type="checkbox" checked={out().has(one.id)} aria-label={t().queue.takeOut(`${cameraWord(one)} ${clock(Date.parse(one.at))}`)} onClick={() => choose(one.id)} />
+                      </label>
                       <button class="thumb" type="button" aria-pressed={one.id === alert().id} onClick={() => setPicked(one.id)} data-alert={one.id}>
                         <Still alert={one} close={true} />
                         <span>{cameraWord(one)}</span>

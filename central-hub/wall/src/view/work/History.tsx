@@ -1,5 +1,5 @@
 //! What was done about an incident, the latest first: who, when, what, and their photos.
-import { createSignal, For, Show } from 'solid-js'
+import { createMemo, createSignal, For, Show } from 'solid-js'
 import { photoAddress } from '../../hub'
 import { t } from '../../language'
 import type { Fact, Work } from '../../work-wire'
@@ -7,14 +7,16 @@ import { byWord, moment, stepWord, whomWord, worded } from '../work-words'
 
 /** `lazy`: a photo is fetched when it is asked for, since a thin line carries one a minute. */
 export function History(props: { work: Work; now: number; lazy: boolean }) {
-  const latest = () => props.work.history.toReversed()
+  // by id: a photo that somebody opened stays open when the history is read anew
+  const latest = createMemo(() => props.work.history.map((fact) => fact.id).reverse())
+  const facts = createMemo(() => new Map(props.work.history.map((fact) => [fact.id, fact])))
   return (
     <section class="history" aria-label={t().work.history}>
       <Show when={latest().length > 0}>
         <h2 class="eyebrow">{t().work.history}</h2>
       </Show>
       <ol>
-        <For each={latest()}>{(fact) => <Line work={props.work} fact={fact} now={props.now} lazy={props.lazy} />}</For>
+        <For each={latest()}>{(id) => <Show when={facts().get(id)}>{(fact) => <Line work={props.work} fact={fact()} now={props.now} lazy={props.lazy} />}</Show>}</For>
       </ol>
     </section>
   )
