@@ -3,7 +3,6 @@
 import { FIELD_TEXTS } from './texts-field'
 import { QUEUE_TEXTS } from './texts-queue'
 import { WORK_TEXTS } from './texts-work'
-
 import type { ConfigWhy } from './wire'
 
 const zh = {
