@@ -61,7 +61,8 @@ export function openIncidents(desk: Desk, onSessionEnd: () => void) {
     questions.ask(Promise.all([hub.incidents('open', LISTED), hub.incidents('resolved', LISTED)])).then(({ answer, spared }) => {
       if (closed) return
       const [open, resolved] = answer
-      const list = overlaid([...open.incidents, ...resolved.incidents], [...byKey().values()], spared, keyOf).filter(isListed)
+      const overMeanwhile = (incident: Incident) => spared.has(keyOf(incident)) && !byKey().has(keyOf(incident))
+      const list = overlaid([...open.incidents, ...resolved.incidents], [...byKey().values()], spared, keyOf).filter((one) => isListed(one) && !overMeanwhile(one))
       batch(() => {
         setByKey(new Map(list.map((incident) => [keyOf(incident), incident])))
         setFull(open.next !== null)

@@ -46,7 +46,6 @@ const zh = {
 
   waiting: (n: number) => `${n} 项等待发送`,
   sending: '正在发送…',
-  stopped: (n: number) => `${n} 项没有成功，请查看`,
   waitsForNetwork: '有网络后自动发送',
   unsure: '可能已经送达，无法确认。请先问值班员，再决定是否重发。',
   before: '前一步没有成功，这一步没有发送。',
@@ -107,7 +106,6 @@ const en: FieldTexts = {
 
   waiting: (n) => `${n} to be sent`,
   sending: 'Sending…',
-  stopped: (n) => `${n} did not work; please look`,
   waitsForNetwork: 'Sent as soon as there is a network',
   unsure: 'It may have arrived; there is no telling. Ask the operator before you send it again.',
   before: 'The step before it did not work, so this one was not sent.',

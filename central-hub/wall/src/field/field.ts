@@ -9,6 +9,8 @@ import type { Entry } from './outbox'
 import { mintId, openSending, type Sending } from './sending'
 
 const ASK_EVERY_MS = 15_000
+/** So many incidents are known without asking again. */
+const KNOWN = 40
 
 export type Link = 'asking' | 'there' | 'away'
 export type Field = Awaited<ReturnType<typeof openField>>
@@ -23,7 +25,10 @@ export async function openField(who: hub.Oneself, onSessionEnd: () => void) {
   const [open, setOpen] = createSignal<Which | null>(null)
   let closed = false
 
-  const keep = (work: Work) => setWorks(new Map([...works()].slice(-40)).set(keyOf(work), work))
+  const keep = (work: Work) => {
+    setWorks(new Map([...works()].slice(-KNOWN)).set(keyOf(work), work))
+    setGone(new Set([...gone()].filter((key) => key !== keyOf(work)))) // it may have been given back
+  }
   const refused = (why: unknown) => {
     if (closed) return
     if (!(why instanceof hub.Refused)) throw why

@@ -203,6 +203,32 @@ it('shows what comes in by the feed, keeps what is looked at, and holds the orde
   await on.see('[data-name=case-kind]', '路灯损坏')
 })
 
+it('does not bring back what was over while the list was under way', async () => {
+  const over = on.hub.incidents.add({ kind: 'rubbish', severity: 'low' })
+  on.hub.incidents.add({ kind: 'quarrel', severity: 'high' })
+  await signIn()
+  await entry('垃圾堆积').waitFor()
+  let release!: () => void
+  const held = new Promise<void>((resolve) => (release = resolve))
+  const under = on.page.waitForRequest(/incidents\?state=open/)
+  await on.page.route(/incidents\?state=open/, async (route) => {
+    const answer = await route.fetch()
+    await held
+    await route.fulfill({ response: answer })
+  })
+  on.hub.resync()
+  await under
+  await eventually(() => on.hub.state.requests.filter((line: string) => line.includes('state=open')).length >= 2, true)
+  on.hub.incidents.act(over, 'li', { step: 'false_alarm', note: 'x' })
+  await entry('垃圾堆积').waitFor({ state: 'detached' })
+  const answered = on.page.waitForResponse(/incidents\?state=open/)
+  release()
+  await answered
+  on.hub.incidents.add({ kind: 'street_light', severity: 'low' })
+  await entry('路灯损坏').waitFor() // the page has gone on since
+  expect(await entry('垃圾堆积').count()).toBe(0)
+})
+
 it('rings for a severe new one and for one that becomes late, once the operator allows it', async () => {
   await on.page.addInitScript(() => {
     const real = AudioContext.prototype.createOscillator
