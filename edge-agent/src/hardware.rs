@@ -137,7 +137,7 @@ pub struct MissingElement {
 impl Profile {
     /// Reads and checks a profile. A missing GStreamer element is found by [`Profile::check_elements`].
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
-        let text = std::fs::read_to_string(path)
+        let text = settings::read_text(path)
             .map_err(|source| settings::Error::Read { path: path.to_owned(), source })?;
         Self::parse(&text, path)
     }

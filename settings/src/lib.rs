@@ -3,6 +3,7 @@
 //! Owns the errors people see when a file is wrong: what, in which file, on which line, and what
 //! to do; and as whom a command works that root starts. What the sections mean stays with their owners.
 
+mod file;
 pub mod owner;
 mod quantity;
 mod secret;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+pub use file::{open_file, read_text, write_private};
 pub use quantity::{QuantityError, Size, Span};
 pub use secret::{Secret, SecretError};
 pub use wish::{MAX_WISH_BYTES, WishError, check_wish};
@@ -42,8 +44,7 @@ pub fn in_one_line(error: &(dyn std::error::Error + 'static)) -> String {
 /// Reads and checks a TOML file. `T` should deny unknown fields: they are then refused by name, with
 /// the nearest right one.
 pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let text = read_text(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     parse(&text, path)
 }
 

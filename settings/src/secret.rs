@@ -1,6 +1,7 @@
 //! Secrets: read from files that only their owner can read, never shown.
 
 use std::fmt;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -31,11 +32,13 @@ impl Secret {
     /// The first line of a file that neither group nor others may read.
     pub fn read(path: &Path) -> Result<Self, SecretError> {
         let fail = |source| SecretError::Read { path: path.to_owned(), source };
-        let mode = std::fs::metadata(path).map_err(fail)?.permissions().mode() & 0o777;
+        let mut file = crate::open_file(path).map_err(fail)?;
+        let mode = file.metadata().map_err(fail)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(SecretError::Open { path: path.to_owned(), mode });
         }
-        let text = std::fs::read_to_string(path).map_err(fail)?;
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(fail)?;
         match text.lines().next().map(str::trim_end) {
             Some(line) if !line.is_empty() => Ok(Self(line.to_owned())),
             _ => Err(SecretError::Empty { path: path.to_owned() }),
@@ -69,5 +72,8 @@ mod tests {
         let secret = Secret::read(&path).unwrap();
         assert_eq!(secret.expose(), "hunter2");
         assert!(!format!("{secret:?}").contains("hunter2"));
+        // Closing a folder to others is no cure: other programs need it.
+        let error = crate::in_one_line(&Secret::read(dir.path()).unwrap_err());
+        assert!(error.contains("a folder") && !error.contains("chmod"), "{error}");
     }
 }

@@ -112,7 +112,7 @@ pub fn remove(base: &Path, id: &CameraId) -> Result<bool, CameraFileError> {
 
 fn read(path: PathBuf) -> Result<CameraConfig, CameraFileError> {
     let mut bytes = String::new();
-    File::open(&path)
+    settings::open_file(&path)
         .and_then(|file| file.take(LONGEST_FILE + 1).read_to_string(&mut bytes))
         .map_err(fail("read", &path))?;
     if bytes.len() as u64 > LONGEST_FILE {

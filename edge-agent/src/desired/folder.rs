@@ -201,7 +201,7 @@ fn digest(text: &str) -> String {
 /// A file's bytes; `None` when there is none. One that is too long is damaged.
 fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, FolderError> {
     let mut bytes = Vec::new();
-    match File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)) {
+    match settings::open_file(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)) {
         Ok(_) if bytes.len() as u64 > most => Err(FolderError::Damaged { path: path.to_owned() }),
         Ok(_) => Ok(Some(bytes)),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),

@@ -42,7 +42,16 @@ fn power() -> Text {
 
 fn password(camera: &CameraConfig) -> Text {
     if let Some(file) = &camera.password_file {
+        let no_file = file.exists() && !file.is_file();
         let file = file.display();
+        if no_file {
+            return Text::new(
+                format!("{file} 不是文件：让 password_file 指向一个只有属主可读、第一行是密码的文件"),
+                format!(
+                    "{file} is no file: let password_file name one with the password in its first line, which only its owner can read"
+                ),
+            );
+        }
         return Text::new(
             format!("在摄像机上核对用户和密码，然后把密码写入 {file}（权限 600）"),
             format!("check user and password at the camera, then write the password into {file} (mode 600)"),
@@ -97,7 +106,7 @@ fn of_session(camera: &CameraConfig, patient: &Patient) -> Check {
     let credentials = match camera.credentials() {
         Ok(credentials) => credentials,
         Err(error) => {
-            let reason = Text::new("保存的密码不能使用", error.to_string());
+            let reason = Text::new("保存的密码不能使用", settings::in_one_line(&error));
             return SUBJECT.broken(reason, password(camera));
         }
     };
@@ -148,6 +157,10 @@ mod tests {
         // Where the password is in a file of its own, the sealed one is not asked for.
         camera.password_file = Some("gate.password".into());
         assert!(of_status(&status, &camera).cure.unwrap().en.contains("into gate.password (mode 600)"));
+        // Nobody is told to close a folder that others need.
+        camera.password_file = Some(std::env::temp_dir());
+        let cure = of_status(&status, &camera).cure.unwrap();
+        assert!(cure.en.contains("is no file") && !cure.en.contains("600"), "{cure:?}");
         status.state = CameraState::Live;
         assert_eq!(of_status(&status, &camera).state, State::Ok);
     }

@@ -16,6 +16,7 @@ pub(super) fn io(error: &std::io::Error) -> Text {
         Kind::ConnectionRefused => "对方拒绝连接（没有程序在该端口监听）",
         Kind::TimedOut | Kind::WouldBlock => "超时没有应答",
         Kind::HostUnreachable | Kind::NetworkUnreachable => "网络不可达",
+        Kind::InvalidInput => "不是普通文件（是管道、设备或目录）：请改指一个普通文件",
         Kind::ConnectionReset | Kind::ConnectionAborted | Kind::UnexpectedEof => "连接被对方中断",
         _ => {
             return Text::new(

@@ -40,7 +40,7 @@ pub fn make_private(folder: &Path) -> io::Result<()> {
 
 /// `None` if there is none.
 pub fn read_whole(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
+    let file = match settings::open_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };

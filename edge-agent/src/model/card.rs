@@ -161,8 +161,8 @@ struct TaskOnly {
 impl Card {
     /// Reads a card. Errors: unreadable, not a card, task not allowed.
     pub fn load(path: &Path) -> Result<Self, ModelError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ModelError::Read { path: path.to_owned(), source })?;
+        let text =
+            settings::read_text(path).map_err(|source| ModelError::Read { path: path.to_owned(), source })?;
         let invalid = |reason: String| ModelError::Card { path: path.to_owned(), reason };
         let first: TaskOnly = toml::from_str(&text).map_err(|e| invalid(e.to_string()))?;
         let task =

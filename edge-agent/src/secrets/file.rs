@@ -20,7 +20,7 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), SecretsError> {
 
 /// At most `limit` bytes; `None` when there is no such file.
 pub(super) fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, SecretsError> {
-    let file = match File::open(path) {
+    let file = match settings::open_file(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(fail("read", path)(error)),
