@@ -72,6 +72,9 @@ pub struct CameraConfig {
     /// The file in `cameras/` that it comes from; `None`: a section of the main file.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+    /// Its lines or zones are the hub's wish and stand in no file.
+    #[serde(skip)]
+    pub rules_wished: bool,
     /// Where passwords are sealed.
     #[serde(skip)]
     pub secrets: Option<Secrets>,

@@ -283,6 +283,15 @@ impl Config {
         path.expect("checked when the configuration was loaded")
     }
 
+    /// Where a camera's own rules stand: its file, else the main one, or what the hub wishes.
+    pub fn rules_of<'a>(&'a self, camera: &'a CameraConfig) -> &'a Path {
+        match &camera.file {
+            _ if camera.rules_wished => Path::new("the hub's configuration"),
+            Some(file) => file,
+            None => &self.file,
+        }
+    }
+
     fn resolve(&mut self, base: &Path) {
         let secrets = Secrets::open(&base.join(&self.agent.data));
         for camera in &mut self.cameras {

@@ -4,6 +4,7 @@
 //! left to their users: the detector, and `edge_core::Scene`.
 
 mod check;
+mod of_cameras;
 mod sections;
 
 use std::path::{Path, PathBuf};
@@ -12,8 +13,9 @@ use crate::detect::{DetectError, DetectorConfig, ObjectDetector};
 use crate::model::{Engine, Store};
 use crate::redact::RedactConfig;
 use edge_core::{Detection, SceneConfig};
-use protocol::ObjectClass;
+use protocol::{CameraId, ObjectClass};
 
+pub use of_cameras::Pipelines;
 use sections::Sections;
 pub use sections::{Detector, DirectionFilter, Exclude, Line, Tracker, Zone};
 
@@ -35,6 +37,9 @@ pub enum PipelineError {
     /// It can be read but means nothing sensible.
     #[error("{}: {place}: {why}", path.display())]
     Wrong { path: PathBuf, place: String, why: String },
+    /// A rule of one camera.
+    #[error("camera `{camera}`: {error}")]
+    Camera { camera: CameraId, error: Box<PipelineError> },
 }
 
 impl Pipeline {

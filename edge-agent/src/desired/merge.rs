@@ -178,6 +178,7 @@ fn change(camera: &mut CameraConfig, wish: &CameraWish, shelf: &Shelf) -> Result
     if wish.analyse_fps.is_some() {
         camera.analyse_fps = wish.analyse_fps;
     }
+    camera.rules_wished = wish.lines.is_some() || wish.zones.is_some();
     if let Some(lines) = &wish.lines {
         camera.lines = lines.clone();
     }
@@ -202,6 +203,7 @@ fn blank(local: &Config, wish: &CameraWish, url: RtspUrl) -> CameraConfig {
         lines: Vec::new(),
         zones: Vec::new(),
         file: None,
+        rules_wished: false,
         secrets: Some(Secrets::open(&local.agent.data)),
         networks: local.agent.camera_networks.clone(),
     }

@@ -1,9 +1,11 @@
-//! The settings file: read, and whether it watches anything.
+//! The settings: read, with the cameras' rules and pipelines as `run` takes them, and whether they watch anything.
 
 use std::path::Path;
 
 use super::{Check, Subject};
-use crate::config::{Config, ConfigError};
+use crate::config::cameras::CameraFileError;
+use crate::config::{Config, ConfigError, DEFAULT_FILE};
+use crate::pipeline::{PipelineError, Pipelines};
 use crate::wording::Text;
 
 const SUBJECT: Subject = Subject("config", "配置", "Configuration");
@@ -14,6 +16,9 @@ pub(super) fn read(path: &Path, config: &Config) -> Check {
         format!("{}：{cameras} 台摄像机", path.display()),
         format!("{}: {cameras} camera{}", path.display(), if cameras == 1 { "" } else { "s" }),
     );
+    if let Err(error) = Pipelines::load(config) {
+        return unruly(&error);
+    }
     if cameras > 0 {
         return SUBJECT.ok(reason.zh, reason.en);
     }
@@ -23,26 +28,84 @@ pub(super) fn read(path: &Path, config: &Config) -> Check {
     )
 }
 
+/// The file can be read; a pipeline or a camera's rule is wrong.
+fn unruly(error: &PipelineError) -> Check {
+    let zh = match error {
+        PipelineError::Camera { camera, error } => format!("摄像机 {camera} 的规则：{}", place(error)),
+        other => place(other),
+    };
+    let cure = match error {
+        PipelineError::Settings(settings::Error::Read { path, source }) => cannot_read(path, source),
+        _ => mend(),
+    };
+    SUBJECT.broken(Text::new(zh, settings::in_one_line(error)), cure)
+}
+
+fn place(error: &PipelineError) -> String {
+    match error {
+        PipelineError::Settings(error) => file(error),
+        PipelineError::Wrong { path, place, .. } => format!("{} 的 {place} 有误", path.display()),
+        PipelineError::Camera { error, .. } => place(error),
+    }
+}
+
 pub(super) fn refused(path: &Path, error: &ConfigError) -> Check {
-    let mend = Text::new(
+    let (zh, cure) = match error {
+        ConfigError::File(settings::Error::Read { path, source })
+            if source.kind() == std::io::ErrorKind::NotFound =>
+        {
+            (unreadable(path, source), missing())
+        }
+        ConfigError::File(settings::Error::Read { path, source })
+        | ConfigError::Camera(CameraFileError::File { path, source, .. }) => {
+            (unreadable(path, source), cannot_read(path, source))
+        }
+        ConfigError::File(error) | ConfigError::Camera(CameraFileError::Settings(error)) => {
+            (file(error), mend())
+        }
+        _ => (format!("{} 或其 cameras 目录里有自相矛盾的设置", path.display()), mend()),
+    };
+    SUBJECT.broken(Text::new(zh, settings::in_one_line(error)), cure)
+}
+
+fn file(error: &settings::Error) -> String {
+    match error {
+        settings::Error::Read { path, source } => unreadable(path, source),
+        settings::Error::Invalid { path, line, column, .. } => {
+            format!("{} 第 {line} 行第 {column} 列有误", path.display())
+        }
+    }
+}
+
+fn unreadable(path: &Path, source: &std::io::Error) -> String {
+    format!("不能读取 {}：{}", path.display(), super::words::io(source).zh)
+}
+
+fn cannot_read(path: &Path, source: &std::io::Error) -> Text {
+    match source.kind() {
+        std::io::ErrorKind::PermissionDenied => super::words::rights(path),
+        std::io::ErrorKind::InvalidInput => {
+            let path = path.display();
+            Text::new(
+                format!("核对它是什么：ls -l {path}；不是您放的文件就移走"),
+                format!("look what it is: ls -l {path}; take it away if it is no file of yours"),
+            )
+        }
+        _ => mend(),
+    }
+}
+
+fn mend() -> Text {
+    Text::new(
         "改正所指的地方；英文详情：edge-agent doctor --lang en",
         "mend the place it names, then run this again",
-    );
-    let (zh, cure) = match error {
-        ConfigError::File(settings::Error::Read { path, source }) => (
-            format!("不能读取 {}：{}", path.display(), super::words::io(source).zh),
-            match source.kind() {
-                std::io::ErrorKind::PermissionDenied => super::words::rights(path),
-                _ => Text::new(
-                    "核对 --config 的路径；软件包会安装 /etc/signalbox-agent/edge-agent.toml",
-                    "check the path given with --config; the package installs /etc/signalbox-agent/edge-agent.toml",
-                ),
-            },
-        ),
-        ConfigError::File(settings::Error::Invalid { path, line, column, .. }) => {
-            (format!("{} 第 {line} 行第 {column} 列有误", path.display()), mend)
-        }
-        _ => (format!("{} 或其 cameras 目录里有自相矛盾的设置", path.display()), mend),
-    };
-    SUBJECT.broken(Text::new(zh, error.to_string()), cure)
+    )
+}
+
+/// There are no settings: where they come from.
+pub fn missing() -> Text {
+    Text::new(
+        format!("核对 --config 的路径；软件包会安装 {DEFAULT_FILE}"),
+        format!("check the path given with --config; the package installs {DEFAULT_FILE}"),
+    )
 }

@@ -59,6 +59,34 @@ fn a_broken_configuration_names_its_line_in_both_languages() {
     assert!(config.reason.zh.contains("行第") && config.reason.en.contains("did you mean"), "{config:?}");
 }
 
+/// What the configuration's check says of the example with this text behind its camera.
+fn with_more(more: &str) -> Vec<Check> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = example(folder.path());
+    let pipelines = concat!(env!("CARGO_MANIFEST_DIR"), "/../pipelines");
+    let text = std::fs::read_to_string(&path).unwrap().replace("../pipelines", pipelines) + more;
+    std::fs::write(&path, text).unwrap();
+    let config = Config::read(&path).unwrap();
+    vec![settings::read(&path, &config)]
+}
+
+#[test]
+fn a_wrong_rule_is_found_as_run_finds_it_with_the_file_and_the_camera_it_stands_in() {
+    let outside = with_more("\n[[camera.line]]\nname = \"door\"\na = [1.5, 0.5]\nb = [0.5, 0.5]\n");
+    assert_eq!((outside.len(), outside[0].state), (1, State::Broken), "{outside:?}");
+    let Text { zh, en } = &outside[0].reason;
+    assert!(en.contains("camera `gate`") && en.contains("outside of the picture"), "{en}");
+    for text in [zh, en] {
+        assert!(text.contains("edge-agent.toml") && !text.contains("default.toml"), "{text}");
+    }
+    // Two points apart, and it is well; without any, it is said that no alarm can come.
+    let well = with_more("\n[[camera.line]]\nname = \"door\"\na = [0.1, 0.5]\nb = [0.5, 0.5]\n");
+    assert_eq!((well.len(), well[0].state), (1, State::Ok), "{well:?}");
+    let pipeline = "\n[[camera]]\nid = \"yard\"\nurl = \"rtsp://192.0.2.11/s\"\npipeline = \"bare.toml\"\n";
+    let missing = with_more(pipeline);
+    assert_eq!(missing[0].state, State::Broken, "a pipeline that is not there: {missing:?}");
+}
+
 #[test]
 fn a_check_that_never_ends_is_given_up() {
     let (hold, held) = std::sync::mpsc::channel::<()>();

@@ -189,6 +189,7 @@ fn draft(args: &Args, id: &CameraId, networks: &[Network]) -> anyhow::Result<Cam
         lines,
         zones,
         file: None,
+        rules_wished: false,
         secrets: None,
         networks: networks.to_vec(),
     })
