@@ -44,6 +44,9 @@ pub enum AcceptanceError {
     Identity(#[from] IdentityError),
     #[error(transparent)]
     Hub(#[from] HubError),
+    /// The hub is away, or is not ours: no test alarm could arrive.
+    #[error("{}", .0.reason.en)]
+    NoHub(Box<Check>),
     #[error("the runtime cannot be started")]
     Runtime(#[source] std::io::Error),
     #[error("the agent gave an answer of another kind: are both of one version?")]
@@ -107,11 +110,12 @@ pub struct Alarm {
     pub received_at: Option<Timestamp>,
 }
 
-/// Runs doctor and tries every camera, one after the other. The agent must be running.
-pub fn run(path: &Path) -> Result<Acceptance, AcceptanceError> {
+/// Runs doctor and tries every camera, one after the other. The agent must be running. `say` is told what is
+/// being done and waited for.
+pub fn run(path: &Path, say: &dyn Fn(&Text)) -> Result<Acceptance, AcceptanceError> {
     let config = Config::read(path)?;
     let data = &config.agent.data;
-    let report = settled_report(data)?;
+    report(data)?;
     let folder = Folder::look(data);
     let newest = folder.newest()?;
     let pass = Pass::of(&newest, &folder.believed()?)?;
@@ -120,10 +124,34 @@ pub fn run(path: &Path) -> Result<Acceptance, AcceptanceError> {
         data,
         hub: Hub::new(&pass.home.hub, &pass.tls)?,
         runtime: runtime.map_err(AcceptanceError::Runtime)?,
+        say,
     };
+    say(&Text::new(format!("询问中心 {}", pass.home.hub), format!("asking the hub {}", pass.home.hub)));
+    asking.runtime.block_on(asking.hub.trust()).map_err(|error| {
+        let stranger = pass.recognition.stranger();
+        let mut check = doctor::of_hub(&pass.home.hub, &error, stranger);
+        if stranger.is_none() && matches!(error, HubError::Unreachable { .. }) {
+            check.cure = Some(Text::new(
+                "运行 edge-agent doctor，看“连到中心”一行",
+                "run `edge-agent doctor` and look at its line `Way to the hub`",
+            ));
+        }
+        AcceptanceError::NoHub(Box::new(check))
+    })?;
+    let report = settled_report(data, say)?;
+    say(&Text::new("检查盒子（最多几分钟）", "checking the box: up to a few minutes"));
     let checks = doctor::all(path);
-    let cameras: Result<Vec<CameraResult>, _> =
-        report.status.cameras.iter().flatten().map(|camera| asking.camera(camera)).collect();
+    let all: Vec<&CameraStatus> = report.status.cameras.iter().flatten().collect();
+    let cameras: Result<Vec<CameraResult>, _> = std::iter::zip(1.., &all)
+        .map(|(number, camera)| {
+            let (id, of) = (&camera.camera, all.len());
+            say(&Text::new(
+                format!("摄像机 {number}/{of} {id}：请求测试报警，最多 {} 秒", ANSWER.as_secs()),
+                format!("camera {number}/{of} {id}: asking for a test alarm, up to {} s", ANSWER.as_secs()),
+            ));
+            asking.camera(camera)
+        })
+        .collect();
     let cameras = cameras?;
     let well = checks.iter().all(|c| c.state != State::Broken);
     Ok(Acceptance {
@@ -141,13 +169,20 @@ pub fn run(path: &Path) -> Result<Acceptance, AcceptanceError> {
 }
 
 /// The agent's report, once no camera is being connected any more.
-fn settled_report(data: &Path) -> Result<Report, AcceptanceError> {
+fn settled_report(data: &Path, say: &dyn Fn(&Text)) -> Result<Report, AcceptanceError> {
     let begun = Instant::now();
+    let mut told = false;
     loop {
         let report = report(data)?;
         let connecting = report.status.cameras.iter().flatten().any(|c| c.state == CameraState::Connecting);
         if !connecting || begun.elapsed() > CONNECT {
             return Ok(report);
+        }
+        if !std::mem::replace(&mut told, true) {
+            say(&Text::new(
+                format!("等待摄像机连上，最多 {} 秒", CONNECT.as_secs()),
+                format!("waiting for cameras that are being connected, up to {} s", CONNECT.as_secs()),
+            ));
         }
         std::thread::sleep(LOOK);
     }
@@ -165,13 +200,21 @@ struct Asking<'a> {
     data: &'a Path,
     hub: Hub,
     runtime: tokio::runtime::Runtime,
+    say: &'a dyn Fn(&Text),
 }
 
 impl Asking<'_> {
     fn camera(&self, before: &CameraStatus) -> Result<CameraResult, AcceptanceError> {
         let begun = Instant::now();
         let (alarm, failed) = match self.raise(&before.camera) {
-            Ok(stored) => (Some(self.follow(stored, begun)), None),
+            Ok(stored) => {
+                let (camera, most) = (&before.camera, (ANSWER + ARRIVE).as_secs());
+                (self.say)(&Text::new(
+                    format!("{camera}：盒子已存下，等它到中心，最多 {most} 秒"),
+                    format!("{camera}: stored on the box, waiting for it at the hub, up to {most} s"),
+                ));
+                (Some(self.follow(stored, begun)), None)
+            }
             Err(error) => (None, Some(error.to_string())),
         };
         // As it is after its alarm: one that was just connecting again has its picture by now.

@@ -26,7 +26,8 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::control::{self, Answer, AskError, Report, Request};
-use crate::identity::Folder;
+use crate::hub::HubError;
+use crate::identity::{Folder, Stranger};
 use crate::wording::Text;
 
 /// Longest time that any check may take, on a slow box that is busy; all of them run at once, cameras four at a time.
@@ -106,6 +107,11 @@ pub fn all(path: &Path) -> Vec<Check> {
     let patient = Arc::new(Patient { config, report });
     checks.extend(together(&patient));
     checks
+}
+
+/// What it means that the hub at `address` did not answer as it should, for other commands that ask it.
+pub fn of_hub(address: &str, error: &HubError, stranger: Option<Stranger>) -> Check {
+    hub::refused(address, error, stranger)
 }
 
 type Part = (Subject, fn(&Patient) -> Vec<Check>);

@@ -23,7 +23,7 @@ pub use folder::{Believed, Folder, Generation, Home, IdentityError};
 pub use keeper::{Keeper, KeeperTask, Nudge, Round};
 pub use key::{Key, KeyError};
 pub use pass::Pass;
-pub use recognise::{HUB_NAME, Recognition, Stranger};
+pub use recognise::{HUB_NAME, Recognition, Stranger, in_words};
 pub use renewal::{Renewal, Step, Trouble, next_step};
 pub use seal::{Sealing, is_root};
 pub use tls::first_contact;

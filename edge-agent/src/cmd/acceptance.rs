@@ -1,20 +1,21 @@
 //! `edge-agent acceptance`: the report that an installer hands over.
 
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{IsTerminal, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use settings::owner;
 
 use super::settings::Settings;
-use crate::acceptance::{self, Acceptance};
-use crate::wording::{Language, Speech, table};
+use crate::acceptance::{self, Acceptance, AcceptanceError};
+use crate::wording::{Language, Speech, Text, table};
 
 /// Try every camera to the hub and back, and write the report that is handed over.
 ///
 /// Raises one alert of each camera that is marked as a test. The agent must be running. Ends with 0 when
-/// everything passed, and with 2 when something did not.
+/// everything passed, with 2 when something did not, and with 1 when nothing could be tried. Standard error says
+/// what is being waited for.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -34,12 +35,26 @@ const FAILED: i32 = 2;
 
 pub fn execute(args: Args) -> anyhow::Result<()> {
     let language = args.speech.language();
+    // A program that reads the JSON wants no second text, unless somebody watches.
+    let aloud = !args.json || std::io::stderr().is_terminal();
+    let say = |text: &Text| {
+        if aloud {
+            eprintln!("{}", text.of(language));
+        }
+    };
     let taken = args.settings.take().map(drop);
-    let acceptance =
-        taken.and_then(|()| Ok(acceptance::run(args.settings.file())?)).context(language.pick(
+    let acceptance = match taken.map(|()| acceptance::run(args.settings.file(), &say)) {
+        Ok(Ok(acceptance)) => acceptance,
+        Ok(Err(AcceptanceError::NoHub(check))) => {
+            let cure = check.cure.as_ref().map_or("", |cure| cure.of(language));
+            let (why, hub) = (check.reason.of(language), language.pick("验收不能进行", "no acceptance"));
+            anyhow::bail!("{hub}: {why}\n-> {cure}")
+        }
+        other => other.and_then(|ended| Ok(ended?)).context(language.pick(
             "验收不能进行；服务必须正在运行，盒子必须已登记",
             "no acceptance: the service must run, and the box must be enrolled",
-        ))?;
+        ))?,
+    };
     let json = serde_json::to_string(&acceptance)?;
     let page = args.out.join("acceptance.html");
     owner::as_caller(|| {
@@ -59,10 +74,7 @@ pub fn execute(args: Args) -> anyhow::Result<()> {
 
 /// Pictures of a public place: for the owner's eyes.
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    let options = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    options
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .with_context(|| format!("cannot write {}", path.display()))
+    settings::write_private(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn list(acceptance: &Acceptance, page: &Path, language: Language) -> String {

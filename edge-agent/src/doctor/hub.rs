@@ -115,7 +115,8 @@ fn without(error: &IdentityError) -> Check {
     CERTIFICATE.broken(Text::new(zh, error.to_string()), cure)
 }
 
-fn refused(address: &str, error: &HubError, stranger: Option<Stranger>) -> Check {
+/// Why the hub was not recognised, or does not recognise this box.
+pub(super) fn refused(address: &str, error: &HubError, stranger: Option<Stranger>) -> Check {
     if let Some(stranger) = stranger {
         let (zh, cure) = unrecognised(stranger);
         return SUBJECT.broken(Text::new(format!("{address}：{zh}"), format!("{address}: {stranger}")), cure);

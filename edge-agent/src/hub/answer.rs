@@ -5,7 +5,7 @@ use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
 use super::HubError;
-use crate::identity::http_date;
+use crate::identity::{http_date, in_words};
 
 /// No answer of the door comes near this.
 const MOST_BYTES: usize = 64 * 1024;
@@ -66,7 +66,7 @@ pub fn unreachable(url: String, error: &reqwest::Error) -> HubError {
     let mut what = String::new();
     let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
     while let Some(error) = cause {
-        let text = error.to_string();
+        let text = in_words(&error.to_string());
         if !what.contains(&text) {
             what = if what.is_empty() { text } else { format!("{what}: {text}") };
         }

@@ -31,6 +31,15 @@ pub enum Stranger {
     Unreadable,
 }
 
+/// A text about a connection with what the TLS library says of a stranger in plain words: it shows the name alone.
+pub fn in_words(text: &str) -> String {
+    use Stranger::{NoHub, OtherAuthority, OtherHub, OutOfDate, Unreadable};
+    let all = [OtherHub, OtherAuthority, NoHub, OutOfDate, Unreadable];
+    all.iter().fold(text.to_owned(), |text, stranger| {
+        text.replace(&format!("Other(OtherError({stranger:?}))"), &stranger.to_string())
+    })
+}
+
 enum Believed {
     /// The authorities that the hub named.
     Roots(Arc<WebPkiServerVerifier>),

@@ -15,13 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::orders::{self, Todo};
 use super::{LinkState, UplinkConfig, tell_link};
-use crate::identity::{Nudge, Pass};
+use crate::identity::{Nudge, Pass, in_words};
 use crate::spool::{LEAST_MESSAGE, SpoolError, SpoolHandle};
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    #[error("MQTT: {0}")]
+    #[error("MQTT: {}", in_words(&.0.to_string()))]
     Connection(Box<ConnectionError>),
     #[error("MQTT: the hub hung up: it does not let this certificate in now, or is going down")]
     HungUp,

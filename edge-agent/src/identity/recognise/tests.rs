@@ -114,3 +114,13 @@ fn at_first_contact_the_tokens_fingerprint_finds_the_authority() {
     // The authority itself must be there, not only named.
     assert_eq!(right.judge(&shown, &[], at(2026, 4)), Err(Stranger::OtherHub));
 }
+
+#[test]
+fn what_the_tls_library_says_of_a_stranger_becomes_plain_words() {
+    for stranger in [Stranger::OtherAuthority, Stranger::Unreadable] {
+        let error =
+            Error::InvalidCertificate(CertificateError::Other(rustls::OtherError(Arc::new(stranger))));
+        let text = in_words(&format!("client error: {error}"));
+        assert_eq!(text, format!("client error: invalid peer certificate: {stranger}"));
+    }
+}
