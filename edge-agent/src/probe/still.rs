@@ -42,7 +42,7 @@ pub enum StillError {
     },
 }
 
-/// Covers the picture, draws the grid and the rules, writes a JPEG. Answers how many areas are covered.
+/// Covers the picture, draws the grid and the rules, writes a JPEG that its owner alone may read. Answers how many areas are covered.
 pub fn write(
     config: &Config,
     frame: &Frame,
@@ -55,7 +55,7 @@ pub fn write(
     draw_grid(&mut still);
     draw_rules(&mut still, lines, zones);
     let jpeg = still.to_jpeg(QUALITY)?;
-    owner::as_caller(|| std::fs::write(path, jpeg.as_bytes()))
+    owner::as_caller(|| settings::write_private(path, jpeg.as_bytes()))
         .map_err(|source| StillError::Write { path: path.to_owned(), source })?;
     Ok(covered)
 }
