@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+pub(crate) use self::settings::missing as without_settings;
 use crate::config::Config;
 use crate::control::{self, Answer, AskError, Report, Request};
 use crate::hub::HubError;

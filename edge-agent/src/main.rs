@@ -8,6 +8,9 @@ fn main() -> std::process::ExitCode {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("edge-agent: {error:#}");
+            if let Some(cure) = edge_agent::cmd::cure(&error) {
+                eprintln!("edge-agent: {} / {}", cure.zh, cure.en);
+            }
             if lacks_rights(&error) {
                 eprintln!("edge-agent: 请加 sudo 再运行 / run it again with sudo");
             }

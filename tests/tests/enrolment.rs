@@ -33,16 +33,17 @@ impl Ground {
         file
     }
 
-    fn provision(&self, data: &str, hub: &str, token: &Path) -> Command {
+    fn provision(&self, data: &str, hub: Option<&str>, token: &Path) -> Command {
         let mut command = self.stage.program("edge-agent").unwrap();
-        command.args(["provision", "--lang", "en", "--hub", hub, "--token-file"]).arg(token);
+        command.args(["provision", "--lang", "en", "--token-file"]).arg(token);
+        command.args(hub.map(|hub| ["--hub", hub]).into_iter().flatten());
         command.arg("--data").arg(self.folder.path().join(data)).stdin(Stdio::null());
         command
     }
 
-    /// With a new token in place of the identity that the box has.
+    /// With a new token in place of the identity that the box has, at the hub of that.
     fn again(&self, data: &str, token: &Path) -> (bool, String) {
-        let out = self.provision(data, &self.stage.agents_url(), token).arg("--again").output().unwrap();
+        let out = self.provision(data, None, token).arg("--again").output().unwrap();
         let said =
             format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
         (out.status.success(), said)
@@ -50,7 +51,7 @@ impl Ground {
 
     /// Runs it to its end; whether it went well, and what it said.
     fn run(&self, data: &str, hub: &str, token: &Path) -> (bool, String) {
-        let out = self.provision(data, hub, token).output().unwrap();
+        let out = self.provision(data, Some(hub), token).output().unwrap();
         let said =
             format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
         println!("--- {data}\n{said}");
@@ -79,7 +80,7 @@ fn each_refusal_names_its_step_and_what_to_do() {
     let mistyped = ground.folder.path().join("mistyped");
     std::fs::write(&mistyped, format!("{}{last}\n", &text[..text.trim_end().len() - 1])).unwrap();
     ground.refused("box", &hub, &mistyped, &["2/9  token: failed", "typing error", "group by group"]);
-    ground.refused("box", "hub.example", &token, &["2/9  token: failed", "no address of a hub"]);
+    ground.refused("box", "hub.example", &token, &["4/9  hub reached: failed", "no address of a hub"]);
 
     let nobody = format!("https://127.0.0.1:{}", testkit::port::free().unwrap());
     ground.refused("box", &nobody, &token, &["4/9  hub reached: failed", "check the cable"]);
@@ -145,7 +146,7 @@ fn whatever_step_it_is_killed_at_the_next_run_goes_on_from_there() {
     for step in 1..=8 {
         let (agent, data) = (format!("box-{step}"), format!("data-{step}"));
         let token = ground.token(&agent, &[]);
-        let mut child = ground.provision(&data, &hub, &token).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = ground.provision(&data, Some(&hub), &token).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let seen: Vec<String> = lines.take_while(|line| !line.starts_with(&format!("{step}/9"))).collect();
         child.kill().unwrap();

@@ -17,7 +17,8 @@ use steps::Enrolling;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The hub's agents' door, `https://HOST:PORT`; the text of the QR code has it already.
+    /// The hub's agents' door, `https://HOST:PORT`; the text of the QR code has it already, and with --again it is
+    /// that of the identity which is replaced.
     #[arg(long, value_name = "URL")]
     hub: Option<String>,
     /// A file with the token or the text of the QR code; without it, it is typed in.
@@ -64,7 +65,10 @@ async fn course(args: &Args, report: &mut Report) -> Result<(), Failure> {
             format!("This box is already known as {site}/{agent} at {}; nothing is changed. With a new token: --again.", who.hub),
         ));
     } else {
-        let invitation = invitation::obtain(args.token_file.as_deref(), args.hub.as_deref(), report)?;
+        let invitation = {
+            let before = folder.newest().ok().map(|g| g.home.hub);
+            invitation::obtain(args.token_file.as_deref(), args.hub.as_deref(), before.as_deref(), report)?
+        };
         let enrolling = Enrolling::new(&folder, invitation);
         let key = enrolling.key(report)?;
         enrolling.reach(report).await?;

@@ -20,7 +20,17 @@ pub struct Invitation {
     pub token: Token,
 }
 
-pub fn obtain(file: Option<&Path>, hub: Option<&str>, report: &Report) -> Result<Invitation, Failure> {
+/// `hub`: as it was named; `known`: that of the identity which is replaced, where none is named.
+pub fn obtain(
+    file: Option<&Path>,
+    hub: Option<&str>,
+    known: Option<&str>,
+    report: &Report,
+) -> Result<Invitation, Failure> {
+    // Before anybody types a token for it.
+    if let Some(hub) = hub {
+        checked(hub).map_err(|wrong| wrong.failure())?;
+    }
     let text = match file {
         Some(path) => std::fs::File::open(path).and_then(read_line).map_err(|error| {
             let what = Text::new("令牌文件不能读取", "the file with the token cannot be read");
@@ -40,7 +50,7 @@ pub fn obtain(file: Option<&Path>, hub: Option<&str>, report: &Report) -> Result
             read_line(std::io::stdin()).map_err(no_input)?
         }
     };
-    let invitation = understand(&text, hub).map_err(|wrong| wrong.failure())?;
+    let invitation = understand(&text, hub, known).map_err(|wrong| wrong.failure())?;
     report
         .ok(Stage::Token, &Text::new(format!("中心 {}", invitation.hub), format!("hub {}", invitation.hub)));
     Ok(invitation)
@@ -86,7 +96,11 @@ impl Wrong {
                 ),
             ),
         };
-        Failure::because(Stage::Token, what, Text::new(zh, en), cure)
+        let stage = match self {
+            Self::Token(_) | Self::NoToken => Stage::Token,
+            Self::NoHub | Self::Hub(_) => Stage::Reach,
+        };
+        Failure::because(stage, what, Text::new(zh, en), cure)
     }
 }
 
@@ -96,8 +110,8 @@ fn read_line(from: impl Read) -> std::io::Result<String> {
     Ok(line)
 }
 
-/// A bare token needs a hub beside it; the text of a QR code has its own.
-fn understand(text: &str, hub: Option<&str>) -> Result<Invitation, Wrong> {
+/// A bare token needs a hub beside it, or a known one; the text of a QR code has its own.
+fn understand(text: &str, hub: Option<&str>, known: Option<&str>) -> Result<Invitation, Wrong> {
     let text = text.trim().trim_start_matches('\u{feff}');
     let (token, own_hub) = match text.strip_prefix(QR) {
         None => (text.to_owned(), None),
@@ -110,7 +124,7 @@ fn understand(text: &str, hub: Option<&str>) -> Result<Invitation, Wrong> {
         }
     };
     let token = token.parse::<Token>().map_err(Wrong::Token)?;
-    let hub = hub.map(str::to_owned).or(own_hub).ok_or(Wrong::NoHub)?;
+    let hub = hub.map(str::to_owned).or(own_hub).or(known.map(str::to_owned)).ok_or(Wrong::NoHub)?;
     Ok(Invitation { hub: checked(&hub)?, token })
 }
 
@@ -165,10 +179,13 @@ mod tests {
             (format!("signalbox:enrol?token={token}&hub=https%3A%2F%2Fhub.example%3A8443"), None),
             (format!("signalbox:enrol?hub=https://other:1&token={token}"), Some("https://hub.example:8443")),
         ] {
-            let found = understand(&text, hub).unwrap();
+            let found = understand(&text, hub, Some("https://before:1")).unwrap();
             assert_eq!(found.hub, "https://hub.example:8443", "{text}");
             assert_eq!(found.token.to_string(), token);
         }
+        // The hub that the box has, where nothing else is said.
+        let found = understand(&token, None, Some("https://before:8443")).unwrap();
+        assert_eq!(found.hub, "https://before:8443");
     }
 
     #[test]
@@ -176,17 +193,18 @@ mod tests {
         let token = token();
         let last = if token.ends_with('0') { '8' } else { '0' };
         let wrong = format!("{}{last}", &token[..token.len() - 1]);
-        for (text, hub, said) in [
-            (token.as_str(), None, "not said which hub"),
-            (&wrong, Some("https://h:1"), "typing error"),
-            ("", Some("https://h:1"), "begins with SB1-"),
-            ("signalbox:enrol?hub=https://h:1", None, "has no token"),
-            (&token, Some("http://h:1"), "`http://h:1` is no address"),
-            (&token, Some("https://h:1/x"), "`https://h:1/x` is no address"),
-            (&token, Some("hub.example:8443"), "`hub.example:8443` is no address"),
+        use Stage::{Reach, Token as OfToken};
+        for (text, hub, said, stage) in [
+            (token.as_str(), None, "not said which hub", Reach),
+            (&wrong, Some("https://h:1"), "typing error", OfToken),
+            ("", Some("https://h:1"), "begins with SB1-", OfToken),
+            ("signalbox:enrol?hub=https://h:1", None, "has no token", OfToken),
+            (&token, Some("http://h:1"), "`http://h:1` is no address", Reach),
+            (&token, Some("https://h:1/x"), "`https://h:1/x` is no address", Reach),
+            (&token, Some("hub.example:8443"), "`hub.example:8443` is no address", Reach),
         ] {
-            let failure = understand(text, hub).unwrap_err().failure();
-            assert_eq!(failure.stage, Stage::Token);
+            let failure = understand(text, hub, None).unwrap_err().failure();
+            assert_eq!(failure.stage, stage);
             assert!(failure.why.en.contains(said), "{text}: {failure:?}");
             assert!(!failure.why.zh.is_ascii() && !failure.cure.zh.is_ascii(), "{failure:?}");
         }
