@@ -19,6 +19,7 @@ use serde::Deserialize;
 use settings::{Size, WishError};
 
 use crate::camera::{RtspUrl, Transport};
+use crate::config::Config;
 use crate::pipeline::{Line, Zone};
 pub use merge::{Merged, Shelf, merge};
 
@@ -87,6 +88,29 @@ pub struct CameraWish {
     /// In place of the camera's own zones; `zone = []` takes them away.
     #[serde(rename = "zone")]
     pub zones: Option<Vec<Zone>>,
+}
+
+/// What the hub wished and this box keeps as good.
+#[derive(Debug)]
+pub struct InForce {
+    pub generation: u64,
+    pub desired: Desired,
+    /// What it makes of the box's own settings.
+    pub config: Config,
+}
+
+/// What is kept for a box with these settings of its own; `None` where there is nothing, or it does not go with them.
+pub fn in_force(local: &Config) -> Option<InForce> {
+    let found = folder::Folder::open(&local.agent.data).read();
+    let generation = found.kept.applied?;
+    let desired = Desired::read(&found.applied?.ok()?, generation).ok()?;
+    let config = merge(local, &desired, &Shelf::of(local)).ok()?.config;
+    Some(InForce { generation, desired, config })
+}
+
+/// The generation that is marked as on trial.
+pub fn on_trial(local: &Config) -> Option<u64> {
+    folder::Folder::open(&local.agent.data).read().kept.trial
 }
 
 /// Why a wish was refused.

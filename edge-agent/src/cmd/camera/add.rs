@@ -79,6 +79,7 @@ pub(super) fn execute(args: Args) -> anyhow::Result<()> {
     let language = args.common.language();
     let target: Target = args.target.parse().map_err(|e: target::TargetError| anyhow::anyhow!("{e}"))?;
     let config = args.common.read()?;
+    announce::refuse_on_trial(&config, language)?;
     let mut said = Said { language, quiet: args.common.json };
     let id = free_id(&config, args.id.clone(), language)?;
     let draft = draft(&args, &id, &config.agent.camera_networks)?;
@@ -109,7 +110,7 @@ pub(super) fn execute(args: Args) -> anyhow::Result<()> {
     let covered = picture(&args, &config, &camera, &chosen, &mut said)?;
     agree(&args, &camera, language)?;
     let file = write(&args.common.base(), &config, &camera, credentials)?;
-    let next = announce::announce_change(&config);
+    let next = announce::announce_change(&config, Some(&camera));
     said.line(&match language {
         Language::Zh => format!("已添加摄像机 {}：{}\n{}\n", camera.id, file.display(), next.zh),
         Language::En => format!("camera {} added: {}\n{}\n", camera.id, file.display(), next.en),

@@ -61,6 +61,7 @@ pub(super) fn rules(args: RulesArgs) -> anyhow::Result<()> {
     );
     let config = args.common.read()?;
     let camera = own_file(&config, &args.id, language)?;
+    announce::refuse_on_trial(&config, language)?;
     let (lines, zones) = read_rules(&args.line, &args.zone)?;
     let camera = CameraConfig { lines, zones, ..camera.clone() };
     let path = cameras::path_of(&args.common.base(), &camera.id);
@@ -70,6 +71,7 @@ pub(super) fn rules(args: RulesArgs) -> anyhow::Result<()> {
         &args.common,
         &config,
         &camera.id,
+        Some(&camera),
         match language {
             Language::Zh => format!("{} 的规则已写入 {}", camera.id, path.display()),
             Language::En => format!("the rules of {} are in {}", camera.id, path.display()),
@@ -82,6 +84,7 @@ pub(super) fn password(args: PasswordArgs) -> anyhow::Result<()> {
     let language = args.common.language();
     let config = args.common.read()?;
     let camera = find(&config, &args.id, language)?;
+    announce::refuse_on_trial(&config, language)?;
     let user = &camera.user;
     anyhow::ensure!(!user.is_empty(), "camera {} has no user: set `user` in its file first", camera.id);
     if let Some(path) = &camera.password_file {
@@ -97,6 +100,7 @@ pub(super) fn password(args: PasswordArgs) -> anyhow::Result<()> {
         &args.common,
         &config,
         &camera.id,
+        None,
         match language {
             Language::Zh => format!("{} 的密码已加密保存", camera.id),
             Language::En => format!("the password of {} is sealed", camera.id),
@@ -109,12 +113,14 @@ pub(super) fn remove(args: RemoveArgs) -> anyhow::Result<()> {
     let language = args.common.language();
     let config = args.common.read()?;
     let camera = own_file(&config, &args.id, language)?;
+    announce::refuse_on_trial(&config, language)?;
     cameras::remove(&args.common.base(), &camera.id)?;
     Secrets::open(&config.agent.data).remove(&camera.id)?;
     done(
         &args.common,
         &config,
         &camera.id,
+        None,
         match language {
             Language::Zh => format!("已删除摄像机 {} 及其密码", camera.id),
             Language::En => format!("camera {} and its password are removed", camera.id),
@@ -123,8 +129,8 @@ pub(super) fn remove(args: RemoveArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn done(common: &Common, config: &Config, id: &CameraId, text: String) {
-    let next = announce::announce_change(config);
+fn done(common: &Common, config: &Config, id: &CameraId, ruled: Option<&CameraConfig>, text: String) {
+    let next = announce::announce_change(config, ruled);
     match common.json {
         true => print(&format!("{}\n", json!({ "camera": id, "next": next }))),
         false => print(&format!("{text}\n{}\n", next.of(common.language()))),
@@ -158,12 +164,11 @@ pub(super) fn read_rules(
     Ok((lines, zones))
 }
 
-/// Whether the camera's rules go with those of its pipeline.
-pub(super) fn check_rules(config: &Config, camera: &CameraConfig, file: &Path) -> anyhow::Result<()> {
+/// Whether there is any rule at all; an error where the camera's do not go with those of its pipeline.
+pub(super) fn check_rules(config: &Config, camera: &CameraConfig, file: &Path) -> anyhow::Result<bool> {
     let path = camera.pipeline.as_deref().or(config.agent.pipeline.as_deref());
     let path = path.ok_or_else(|| {
         anyhow::anyhow!("there is no pipeline: set `pipeline` in [agent], or give --pipeline")
     })?;
-    Pipeline::load(path)?.with_rules(&camera.lines, &camera.zones, file)?;
-    Ok(())
+    Ok(Pipeline::load(path)?.with_rules(&camera.lines, &camera.zones, file)?.has_rules())
 }
