@@ -18,6 +18,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use network::{Interface, Network, NetworkError, interfaces};
+pub use scan::speaks_rtsp;
 
 use crate::wording::Text;
 

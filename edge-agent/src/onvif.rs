@@ -72,6 +72,10 @@ pub enum OnvifError {
         "{url} does not speak ONVIF ({reason}): enable ONVIF at the camera, or give the rtsp:// url of its stream"
     )]
     NotOnvif { url: String, reason: String },
+    #[error(
+        "{place} answers RTSP and not ONVIF: give the rtsp:// url of its stream, for example rtsp://{place}/stream1 (its manual names the path)"
+    )]
+    Rtsp { place: String },
     #[error("the camera asks for a user and a password: give --user")]
     NeedsPassword,
     #[error(
@@ -94,6 +98,9 @@ impl OnvifError {
             Self::NotOnvif { url, .. } => {
                 format!("{url} 不提供 ONVIF：请在摄像机上启用 ONVIF，或直接给出视频流的 rtsp:// 网址")
             }
+            Self::Rtsp { place } => format!(
+                "{place} 应答的是 RTSP 而不是 ONVIF：请给出视频流的 rtsp:// 网址，例如 rtsp://{place}/stream1（路径见摄像机说明书）"
+            ),
             Self::NeedsPassword => "摄像机要求用户名和密码：请加 --user".to_owned(),
             Self::Refused => "摄像机拒绝了用户名或密码；为避免账号被锁定，不再尝试。请在摄像机上核对（许多摄像机的 ONVIF 用户是单独设置的）".to_owned(),
             Self::BasicOnly => "摄像机只接受明文密码（HTTP Basic）：请在摄像机上启用 Digest，或直接给出视频流的 rtsp:// 网址".to_owned(),

@@ -66,6 +66,18 @@ impl Text {
     }
 }
 
+/// So many seconds in the unit in which people say it.
+pub fn lasting(seconds: u64) -> Text {
+    let (length, zh, en) = match seconds {
+        0..120 => return Text::new(format!("{seconds} 秒"), format!("{seconds} s")),
+        120..7_200 => (60, "分钟", "minutes"),
+        7_200..172_800 => (3_600, "小时", "hours"),
+        _ => (86_400, "天", "days"),
+    };
+    let count = seconds.saturating_add(length / 2) / length;
+    Text::new(format!("{count} {zh}"), format!("{count} {en}"))
+}
+
 /// Columns that a text takes: Chinese characters take two.
 pub fn columns(text: &str) -> usize {
     text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
@@ -113,6 +125,19 @@ mod tests {
     fn columns_line_up_whatever_the_language() {
         let rows = [vec!["地址".to_owned(), "名称".into()], vec!["192.0.2.10".into(), "x".into()]];
         assert_eq!(table(&rows), "地址        名称\n192.0.2.10  x\n");
+    }
+
+    #[test]
+    fn a_time_is_said_in_its_own_unit() {
+        for (seconds, zh, en) in [
+            (119, "119 秒", "119 s"),
+            (120, "2 分钟", "2 minutes"),
+            (7_300, "2 小时", "2 hours"),
+            (34_560_000, "400 天", "400 days"),
+            (u64::MAX / 2, "106751991167301 天", "106751991167301 days"),
+        ] {
+            assert_eq!(lasting(seconds), Text::new(zh, en));
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) fn run(search: &Search) -> Vec<Open> {
 fn look(address: Ipv4Addr, search: &Search, pace: &Pace) -> Option<Open> {
     let rtsp_port = search.rtsp_ports.iter().copied().find(|port| {
         pace.wait();
-        speaks_rtsp(address, *port)
+        speaks_rtsp((address, *port).into())
     });
     let onvif = search.onvif_ports.iter().find_map(|port| {
         pace.wait();
@@ -64,13 +64,13 @@ fn look(address: Ipv4Addr, search: &Search, pace: &Pace) -> Option<Open> {
     (rtsp_port.is_some() || onvif.is_some()).then_some(Open { address, rtsp_port, onvif })
 }
 
-fn speaks_rtsp(address: Ipv4Addr, port: u16) -> bool {
+/// Whether RTSP answers there; nothing but a question for its options is sent.
+pub fn speaks_rtsp(at: SocketAddr) -> bool {
     let ask = || -> std::io::Result<Vec<u8>> {
-        let mut stream = TcpStream::connect_timeout(&SocketAddr::from((address, port)), CONNECT)?;
+        let mut stream = TcpStream::connect_timeout(&at, CONNECT)?;
         stream.set_read_timeout(Some(ANSWER))?;
         stream.set_write_timeout(Some(ANSWER))?;
-        let question =
-            format!("OPTIONS rtsp://{address}:{port}/ RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: signalbox\r\n\r\n");
+        let question = format!("OPTIONS rtsp://{at}/ RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: signalbox\r\n\r\n");
         stream.write_all(question.as_bytes())?;
         let mut answer = [0; LONGEST_ANSWER];
         let mut len = 0;

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use super::{Check, Subject};
 use crate::identity::{build_day, now_seconds};
-use crate::wording::Text;
+use crate::wording::{Text, lasting};
 
 const SUBJECT: Subject = Subject("clock", "时钟", "Clock");
 /// Beyond it, times on alerts mislead people.
@@ -53,10 +53,8 @@ const AGAINST_HUB: Subject = Subject("clock_hub", "与中心的时差", "Clock a
 pub(super) fn against_hub(hub: i64, own: i64) -> Check {
     let off = own.saturating_sub(hub);
     let (zh, en) = if off >= 0 { ("快", "ahead of") } else { ("慢", "behind") };
-    let reason = Text::new(
-        format!("比中心{zh} {} 秒", off.unsigned_abs()),
-        format!("{} s {en} the hub", off.unsigned_abs()),
-    );
+    let long = lasting(off.unsigned_abs());
+    let reason = Text::new(format!("比中心{zh} {}", long.zh), format!("{} {en} the hub", long.en));
     if off.abs() <= FAR_SECONDS {
         return AGAINST_HUB.ok(reason.zh, reason.en);
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Figures;
-use crate::wording::Text;
+use crate::wording::{Text, lasting};
 
 /// Frames a second that are enough to follow people who walk: they stay on top of themselves from one
 /// frame to the next.
@@ -129,12 +129,13 @@ pub fn remarks(figures: &Figures) -> Vec<Advice> {
         ));
     }
     if let Some(ahead) = figures.clock_ahead_ms.filter(|ms| ms.abs() > CLOCK_OFF_MS) {
-        let seconds = ahead / 1000;
+        let off = lasting(ahead.unsigned_abs() / 1000);
         all.push(say(
             "clock",
-            format!("摄像机时钟相差 {seconds} 秒：告警改用盒子的时间；请给摄像机设置 NTP"),
+            format!("摄像机时钟相差 {}：告警改用盒子的时间；请给摄像机设置 NTP", off.zh),
             format!(
-                "the camera's clock is {seconds} s off: alerts take the box's time; set NTP at the camera"
+                "the camera's clock is {} off: alerts take the box's time; set NTP at the camera",
+                off.en
             ),
         ));
     }

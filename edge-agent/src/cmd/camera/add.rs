@@ -17,7 +17,10 @@ use crate::onvif::{self, Device, Profile, address};
 use crate::probe::advice::{self, Advice};
 use crate::probe::{Measured, still};
 use crate::secrets::Secrets;
-use crate::wording::Language;
+use crate::wording::{Language, plain};
+
+/// Most letters of a camera's name.
+const LONGEST_NAME: usize = 60;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -27,7 +30,7 @@ pub(super) struct Args {
     /// Its id at this box; by default the next free of cam-1, cam-2, ...
     #[arg(long)]
     id: Option<CameraId>,
-    /// The name that people read, for example 东门.
+    /// The name that people read, for example 东门; at most 60 letters.
     #[arg(long, default_value = "")]
     name: String,
     /// User at the camera; the password is asked for, or read from --password-file.
@@ -174,12 +177,13 @@ fn free_id(config: &Config, wanted: Option<CameraId>, language: Language) -> any
 /// The camera without its stream.
 fn draft(args: &Args, id: &CameraId, networks: &[Network]) -> anyhow::Result<CameraConfig> {
     let (lines, zones) = keep::read_rules(&args.line, &args.zone)?;
+    let name = name(&args.name, args.common.language())?;
     let named = args.pipeline.as_deref();
     let pipeline = owner::as_caller(|| named.map(Path::canonicalize).transpose());
     let user = args.user.clone().unwrap_or_default();
     Ok(CameraConfig {
         id: id.clone(),
-        name: crate::wording::plain(&args.name, 60),
+        name,
         url: RtspUrl::try_from("rtsp://192.0.2.1/".to_owned())?,
         user,
         password_file: None,
@@ -194,6 +198,21 @@ fn draft(args: &Args, id: &CameraId, networks: &[Network]) -> anyhow::Result<Cam
         secrets: None,
         networks: networks.to_vec(),
     })
+}
+
+/// Without what a terminal would take for a command.
+fn name(typed: &str, language: Language) -> anyhow::Result<String> {
+    let name = plain(typed, usize::MAX);
+    let letters = name.chars().count();
+    anyhow::ensure!(
+        letters <= LONGEST_NAME,
+        "{}",
+        match language {
+            Language::Zh => format!("--name 有 {letters} 个字：最多 {LONGEST_NAME} 个"),
+            Language::En => format!("--name has {letters} letters: at most {LONGEST_NAME} are allowed"),
+        }
+    );
+    Ok(name)
 }
 
 fn credentials(args: &Args, target: &Target, said: &mut Said) -> anyhow::Result<Option<Credentials>> {
@@ -382,4 +401,17 @@ fn write(
         let _ = secrets.remove(&camera.id);
     }
     Ok(written?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_taken_whole_or_refused_with_the_limit() {
+        let longest = "门".repeat(LONGEST_NAME);
+        assert_eq!(name(&format!(" {longest}\n"), Language::Zh).unwrap(), longest);
+        let error = name(&format!("{longest}口"), Language::En).unwrap_err().to_string();
+        assert!(error.contains("61 letters: at most 60"), "{error}");
+    }
 }

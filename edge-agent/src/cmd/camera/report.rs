@@ -7,14 +7,16 @@ use settings::owner;
 use crate::onvif::{Device, Profile};
 use crate::probe::Figures;
 use crate::probe::advice::Advice;
-use crate::wording::Language;
+use crate::wording::{Language, lasting};
 
 pub(super) fn device(device: &Device, language: Language) -> String {
     let mut text = format!("{} {} {}\n", device.manufacturer, device.model, device.firmware);
     if let Some(ahead) = device.clock_ahead_s {
+        let (zh, en) = if ahead < 0 { ("慢", "behind") } else { ("快", "ahead of") };
+        let long = lasting(ahead.unsigned_abs());
         text += &match language {
-            Language::Zh => format!("摄像机时钟：比盒子快 {ahead} 秒\n"),
-            Language::En => format!("camera clock: {ahead} s ahead of the box\n"),
+            Language::Zh => format!("摄像机时钟：比盒子{zh} {}\n", long.zh),
+            Language::En => format!("camera clock: {} {en} the box\n", long.en),
         };
     }
     for one in &device.profiles {
@@ -47,8 +49,11 @@ pub(super) fn figures(stream: &str, f: &Figures, language: Language) -> String {
     };
     let declared = f.declared_fps.map(|d| d.to_string());
     let key = f.key_distance_s.map(|s| format!("{s} s"));
-    // To a tenth; `+ 0.0` takes the sign off a zero.
-    let clock = f.clock_ahead_ms.map(|ms| format!("{:+.1} s", (ms as f64 / 100.0).round() / 10.0 + 0.0));
+    // To a tenth; `+ 0.0` takes the sign off a zero. Beyond that in the unit that people say.
+    let clock = f.clock_ahead_ms.map(|ms| match ms.unsigned_abs() / 1000 {
+        0..120 => format!("{:+.1} s", (ms as f64 / 100.0).round() / 10.0 + 0.0),
+        long => format!("{}{}", if ms < 0 { '-' } else { '+' }, lasting(long).of(language)),
+    });
     let unknown =
         |value: Option<String>| value.unwrap_or_else(|| language.pick("未知", "unknown").to_owned());
     let (declared, key, clock) = (unknown(declared), unknown(key), unknown(clock));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use settings::Secret;
 
 use crate::camera::RtspUrl;
+use crate::discover;
 use crate::onvif::{self, OnvifError, address};
 
 /// Where cameras have ONVIF.
@@ -97,12 +98,16 @@ pub(super) fn device_service(
     let resolved = (bare, 0).to_socket_addrs().map_err(|e| unreachable(e.to_string()))?;
     let mut all: Vec<IpAddr> = resolved.map(|a| a.ip()).collect();
     all.sort_by_key(IpAddr::is_ipv6);
-    let address = onvif::in_url(*all.first().ok_or_else(|| unreachable("no such host".into()))?);
+    let first = *all.first().ok_or_else(|| unreachable("no such host".into()))?;
+    let address = onvif::in_url(first);
     let ports = port.map_or(ONVIF_PORTS.to_vec(), |port| vec![port]);
     let path = path.unwrap_or("/onvif/device_service");
     let urls: Vec<String> = ports.iter().map(|port| format!("http://{address}:{port}{path}")).collect();
     match urls.iter().find(|url| onvif::speaks(url, WAIT)) {
         Some(url) => Ok(url.clone()),
+        None if port.is_some_and(|port| discover::speaks_rtsp((first, port).into())) => {
+            Err(OnvifError::Rtsp { place: format!("{host}:{}", ports[0]) })
+        }
         // One that was named is asked in any case, to say what is wrong with it.
         None if port.is_some() => Ok(urls[0].clone()),
         None => {
@@ -134,6 +139,22 @@ mod tests {
         assert_eq!(place("[fd00::5]:80"), device("[fd00::5]", Some(80), None));
         let Place::Stream(url) = place("RTSP://192.0.2.7/a?b=c") else { panic!("a stream") };
         assert_eq!(url.as_str(), "rtsp://192.0.2.7/a?b=c");
+    }
+
+    #[test]
+    fn a_port_that_answers_rtsp_is_said_to() {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                let _ = stream.read(&mut [0; 512]);
+                let _ = stream.write_all(b"RTSP/1.0 400 Bad Request\r\n\r\n");
+            }
+        });
+        let error = device_service("127.0.0.1", Some(port), None).unwrap_err();
+        let (text, url) = (error.text(), format!("rtsp://127.0.0.1:{port}/"));
+        assert!(text.zh.contains(&url) && text.en.contains(&url), "{text:?}");
     }
 
     #[test]

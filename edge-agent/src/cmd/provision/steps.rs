@@ -15,7 +15,7 @@ use crate::identity::{
     Folder, Home, IdentityError, Pass, Recognition, Sealing, Stranger, first_contact, now_seconds,
 };
 use crate::uplink;
-use crate::wording::Text;
+use crate::wording::{Text, lasting};
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// A clock that is further off than this is worth a word.
@@ -268,10 +268,13 @@ fn warn_of_clock(hub_time: Option<i64>, report: &Report) {
         return;
     }
     let (zh, en) = if off > 0 { ("快", "ahead of") } else { ("慢", "behind") };
-    let off = off.unsigned_abs();
+    let long = lasting(off.unsigned_abs());
     report.warning(&Text::new(
-        format!("本盒时钟比中心{zh} {off} 秒；告警会带错时间，请启用 NTP：timedatectl set-ntp true"),
-        format!("this box's clock is {off} s {en} the hub's; alerts would carry wrong times: timedatectl set-ntp true"),
+        format!("本盒时钟比中心{zh} {}；告警会带错时间，请启用 NTP：timedatectl set-ntp true", long.zh),
+        format!(
+            "this box's clock is {} {en} the hub's; alerts would carry wrong times: timedatectl set-ntp true",
+            long.en
+        ),
     ));
 }
 
