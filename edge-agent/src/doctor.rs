@@ -99,6 +99,7 @@ pub fn all(path: &Path) -> Vec<Check> {
         }
     };
     checks.push(settings::read(path, &config));
+    checks.extend(settings::silent(&config));
     let asked = control::ask(&config.agent.data, &Request::Status, AGENT);
     checks.push(agent(&asked, Folder::look(&config.agent.data).newest().is_ok()));
     let report = match asked {

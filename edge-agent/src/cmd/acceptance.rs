@@ -9,6 +9,7 @@ use settings::owner;
 
 use super::settings::Settings;
 use crate::acceptance::{self, Acceptance, AcceptanceError};
+use crate::doctor::{Check, State};
 use crate::wording::{Language, Speech, Text, table};
 
 /// Try every camera to the hub and back, and write the report that is handed over.
@@ -101,9 +102,13 @@ fn list(acceptance: &Acceptance, page: &Path, language: Language) -> String {
             text += &format!("{}: {}\n", camera.camera, reason.of(language));
         }
     }
-    let broken = acceptance.checks.iter().filter(|c| c.state == crate::doctor::State::Broken);
-    for check in broken {
+    // A camera that can raise no alarm passes, and is told.
+    let told = |c: &&Check| c.state == State::Broken || (c.name == "rules" && c.state == State::Warning);
+    for check in acceptance.checks.iter().filter(told) {
         text += &format!("{}: {}\n", check.title.of(language), check.reason.of(language));
+        if let ("rules", Some(cure)) = (check.name, &check.cure) {
+            text += &format!("  -> {}\n", cure.of(language));
+        }
     }
     let (label, file) = (language.pick("总结果", "result"), language.pick("报告", "report"));
     text + &format!("{label}: {}\n{file}: {}\n", word(acceptance.passed, language), page.display())

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use super::{Check, Subject};
+use crate::camera::CameraConfig;
 use crate::config::cameras::CameraFileError;
 use crate::config::{Config, ConfigError, DEFAULT_FILE};
+use crate::desired;
 use crate::pipeline::{PipelineError, Pipelines};
 use crate::wording::Text;
 
@@ -26,6 +28,36 @@ pub(super) fn read(path: &Path, config: &Config) -> Check {
         reason,
         Text::new("添加摄像机：edge-agent camera add 网址", "add a camera: edge-agent camera add URL"),
     )
+}
+
+const RULES: Subject = Subject("rules", "规则", "Rules");
+
+/// The cameras without any line or zone, what the hub wishes included.
+pub(super) fn silent(config: &Config) -> Vec<Check> {
+    let kept = desired::in_force(config);
+    let config = kept.as_ref().map_or(config, |kept| &kept.config);
+    let Ok(pipelines) = Pipelines::load(config) else { return Vec::new() };
+    let all = std::iter::zip(&config.cameras, &pipelines.cameras);
+    all.filter(|(_, (_, pipeline))| !pipeline.has_rules()).map(|(camera, _)| without_rules(camera)).collect()
+}
+
+fn without_rules(camera: &CameraConfig) -> Check {
+    let id = &camera.id;
+    let reason = Text::new(
+        format!("摄像机 {id} 没有线也没有区域，不会发出任何报警"),
+        format!("camera {id} has no line and no zone: it will raise no alarm"),
+    );
+    let cure = match &camera.file {
+        Some(_) => Text::new(
+            format!("加一条线：sudo edge-agent camera rules {id} --line \"门口:C4-F7\""),
+            format!("give it a line: sudo edge-agent camera rules {id} --line \"gate:C4-F7\""),
+        ),
+        None => Text::new(
+            "在它的 [[camera]] 段下加 [[camera.line]] 或 [[camera.zone]]",
+            "add a [[camera.line]] or [[camera.zone]] below its [[camera]] section",
+        ),
+    };
+    RULES.warning(reason, cure)
 }
 
 /// The file can be read; a pipeline or a camera's rule is wrong.

@@ -67,7 +67,9 @@ fn with_more(more: &str) -> Vec<Check> {
     let text = std::fs::read_to_string(&path).unwrap().replace("../pipelines", pipelines) + more;
     std::fs::write(&path, text).unwrap();
     let config = Config::read(&path).unwrap();
-    vec![settings::read(&path, &config)]
+    let mut checks = vec![settings::read(&path, &config)];
+    checks.extend(settings::silent(&config));
+    checks
 }
 
 #[test]
@@ -85,6 +87,14 @@ fn a_wrong_rule_is_found_as_run_finds_it_with_the_file_and_the_camera_it_stands_
     let pipeline = "\n[[camera]]\nid = \"yard\"\nurl = \"rtsp://192.0.2.11/s\"\npipeline = \"bare.toml\"\n";
     let missing = with_more(pipeline);
     assert_eq!(missing[0].state, State::Broken, "a pipeline that is not there: {missing:?}");
+}
+
+#[test]
+fn a_camera_without_line_and_zone_is_told_to_raise_no_alarm() {
+    let checks = with_more("");
+    assert_eq!(checks[0].state, State::Ok, "{checks:?}");
+    assert_eq!((checks.len(), checks[1].name, checks[1].state), (2, "rules", State::Warning), "{checks:?}");
+    assert!(checks[1].cure.as_ref().is_some_and(|cure| cure.en.contains("[[camera.line]]")), "{checks:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What figures mean: which stream to use, how many frames to analyse, what to mend at the camera. Pure.
 
+use protocol::CameraId;
 use serde::Serialize;
 
 use super::Figures;
@@ -29,6 +30,19 @@ pub struct Advice {
 
 fn say(about: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Advice {
     Advice { about, text: Text::new(zh, en) }
+}
+
+/// A camera without any rule is watched in vain.
+pub fn without_rules(camera: &CameraId) -> Advice {
+    say(
+        "rules",
+        format!(
+            "没有线也没有区域，它不会发出任何报警；添加：edge-agent camera rules {camera} --line \"门口:C4-F7\""
+        ),
+        format!(
+            "no line and no zone: it will raise no alarm; add one: edge-agent camera rules {camera} --line \"gate:C4-F7\""
+        ),
+    )
 }
 
 /// Why another, smaller stream of the camera would be better; empty when this one is fine.

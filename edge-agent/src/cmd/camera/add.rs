@@ -86,7 +86,7 @@ pub(super) fn execute(args: Args) -> anyhow::Result<()> {
     let mut said = Said { language, quiet: args.common.json };
     let id = free_id(&config, args.id.clone(), language)?;
     let draft = draft(&args, &id, &config.agent.camera_networks)?;
-    keep::check_rules(&config, &draft, &cameras::path_of(&args.common.base(), &id))?;
+    let has_rules = keep::check_rules(&config, &draft, &cameras::path_of(&args.common.base(), &id))?;
     let credentials = credentials(&args, &target, &mut said)?;
     let device = match &target.place {
         Place::Device { host, port, path } => {
@@ -108,7 +108,10 @@ pub(super) fn execute(args: Args) -> anyhow::Result<()> {
     };
     let mut camera = chosen.camera.clone();
     refuse_twice(&config, &camera, language)?;
-    let advice = consider(&chosen, &others, &mut camera);
+    let mut advice = consider(&chosen, &others, &mut camera);
+    if !has_rules {
+        advice.push(advice::without_rules(&camera.id));
+    }
     said.line(&report::advice(&advice, language));
     let covered = picture(&args, &config, &camera, &chosen, &mut said)?;
     agree(&args, &camera, language)?;
