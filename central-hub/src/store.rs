@@ -59,6 +59,8 @@ pub use sqlx::Error as Fault;
 
 /// The first operator, made with the database.
 pub const FIRST_USER: &str = "admin";
+/// Held while a command opens the database.
+const LOCK: &str = "hub.lock";
 /// How often a transaction that lost against another one is tried.
 const TRIES: u32 = 10;
 
@@ -133,7 +135,7 @@ impl Store {
         };
         DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(fail("make", data))?;
         // Two commands may find an empty folder at the same time: one makes the database, one waits.
-        let lock_path = data.join("hub.lock");
+        let lock_path = data.join(LOCK);
         let lock = closed_file(&lock_path).map_err(fail("open", &lock_path))?;
         lock.lock().map_err(fail("lock", &lock_path))?;
 
@@ -147,6 +149,13 @@ impl Store {
         store.announce(store.latest_change().await?);
         store.adopt_audit().await?;
         Ok(store)
+    }
+
+    /// Whether a hub has ever worked with this folder: if not, [`Self::open`] makes one. What cannot be looked
+    /// at is for `open` to complain of.
+    pub fn is_there(data: &Path, settings: &Settings) -> bool {
+        let file = if settings.url.is_some() { LOCK } else { engine::SQLITE_FILE };
+        !matches!(data.join(file).try_exists(), Ok(false))
     }
 
     /// The data folder.

@@ -29,13 +29,16 @@ pub enum Command {
 
 pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Secret => {
-            println!("{}", sign::new_secret()?);
-            Ok(())
-        }
+        Command::Secret => secret(),
         Command::List { json } => list(store, config, json).await,
         Command::Test { name } => test(store, config, &name).await,
     }
+}
+
+/// Needs no hub.
+pub fn secret() -> anyhow::Result<()> {
+    println!("{}", sign::new_secret()?);
+    Ok(())
 }
 
 async fn list(store: &Store, config: &Config, json: bool) -> anyhow::Result<()> {
