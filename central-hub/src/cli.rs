@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use hub_core::plain::plain;
 use settings::owner;
 use tracing_subscriber::EnvFilter;
 
@@ -117,13 +118,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The error and its causes; many of ours name their cause themselves already.
+/// The error and its causes, on one line; many of ours name their cause themselves already.
 fn sentence(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
-        "" => cause,
-        known if known.contains(&cause) => text,
-        _ => format!("{text}: {cause}"),
-    })
+    plain(&settings::in_one_line(error.as_ref()))
 }
 
 /// The settings; from here on root's commands work as the owner of the data folder.

@@ -14,6 +14,7 @@ pub mod csv;
 pub mod delivery;
 pub mod figures;
 pub mod password;
+pub mod plain;
 pub mod procedure;
 pub mod retention;
 pub mod rights;

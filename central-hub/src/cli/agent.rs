@@ -8,7 +8,7 @@ use clap::Subcommand;
 use protocol::AgentId;
 
 use super::configure;
-use super::words::Language;
+use super::words::{Language, print_line};
 use crate::ca::timestamp;
 use crate::clock::now_ms;
 use crate::store::agents::Listed;
@@ -57,7 +57,7 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
             for a in store.list_agents().await? {
                 let (until, access) = (until(&a), access(&a, language, now_ms()));
                 let name = a.name.unwrap_or_default();
-                println!("{}", line([&a.site, &a.agent, &a.state, &until, &access, &name]));
+                print_line(line([&a.site, &a.agent, &a.state, &until, &access, &name]));
             }
         }
         Command::Configure { agent, file } => configure::configure(store, &agent, &file).await?,

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use hub_core::plain::plain_json;
 use protocol::Timestamp;
 
-use super::words::Language;
+use super::words::{Language, print_line};
 use crate::audit::{self, Published};
 use crate::config::Config;
 use crate::store::Store;
@@ -56,7 +57,7 @@ async fn verify(store: &Store, config: &Config, heads: Option<PathBuf>) -> anyho
     };
     let verdict = store.verify_audit(heads).await?;
     for fault in &verdict.faults.told {
-        println!("{fault}");
+        print_line(fault);
     }
     let untold = verdict.faults.count - verdict.faults.told.len() as u64;
     if untold > 0 {
@@ -122,7 +123,7 @@ async fn export(store: &Store, from: Option<String>, to: Option<String>, reason:
                     "algorithm": algorithm.as_str(), "digest": digest.to_string(),
                 });
                 if failed.is_none() {
-                    failed = writeln!(out, "{line}").err();
+                    failed = writeln!(out, "{}", plain_json(&line.to_string())).err();
                 }
             })
             .await?;

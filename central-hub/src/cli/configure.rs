@@ -12,7 +12,7 @@ use settings::{MAX_WISH_BYTES, check_wish, owner};
 
 use words::Words;
 
-use super::words::Language;
+use super::words::{Language, print_json, print_line};
 use crate::store::agents::AgentView;
 use crate::store::configs::ConfigView;
 use crate::store::{Store, audit};
@@ -40,11 +40,11 @@ pub async fn show(store: &Store, agent: &AgentId, json: bool) -> anyhow::Result<
         bail!("{}", words.no_agent(agent));
     };
     if json {
-        println!("{}", serde_json::to_string(&view)?);
+        print_json(serde_json::to_string(&view)?);
         return Ok(());
     }
     for (title, value) in lines(&words, &view) {
-        println!("{title}{value}");
+        print_line(format!("{title}{value}"));
     }
     Ok(())
 }

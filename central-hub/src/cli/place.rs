@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use protocol::SiteId;
 
-use super::words::Language;
+use super::words::{Language, print_line};
 use crate::places::{Place, read_list};
 use crate::store::Store;
 
@@ -56,10 +56,7 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
                 };
                 let name = place.said.name.clone().unwrap_or_default();
                 let (site, agent) = (place.site.as_str(), place.agent.as_str());
-                println!(
-                    "{}",
-                    line([site, agent, place.camera.as_str(), &position(&place), sensitive, &name])
-                );
+                print_line(line([site, agent, place.camera.as_str(), &position(&place), sensitive, &name]));
             }
         }
     }

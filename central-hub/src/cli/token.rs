@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use hub_core::plain::is_plain;
 use protocol::enrol::{Identity, Token};
 use protocol::{AgentId, SiteId, Timestamp};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use settings::owner;
 
-use super::words::Language;
+use super::words::{Language, print_json};
 use crate::agent_api::enrol;
 use crate::ca::{self, Ca};
 use crate::clock::now_ms;
@@ -62,8 +63,13 @@ pub struct Create {
 
 pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow::Result<()> {
     let Command::Create(wish) = command;
-    if wish.name.as_ref().is_some_and(|n| n.trim().is_empty() || n.chars().count() > NAME_CHARS) {
-        bail!("--name must have 1 to {NAME_CHARS} characters");
+    let language = Language::of_environment();
+    if !wish.name.as_deref().is_none_or(is_name) {
+        let zh = format!("--name 应为 1 到 {NAME_CHARS} 个字符，不能含换行、控制字符或改变书写方向的字符");
+        let en = format!(
+            "--name must have 1 to {NAME_CHARS} characters, and no line break, control character or mark that turns the direction of text"
+        );
+        bail!("{}", language.say(zh, en));
     }
     let ca = Ca::open(store).await?;
     // The hub still shows its oldest root; that is the one by which a box that knows nothing finds it.
@@ -95,11 +101,10 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
             "site": identity.site, "agent": identity.agent, "name": wish.name, "hub": hub,
             "expires_at": expires, "token": shown.then_some(&text), "enrol": shown.then_some(&picture),
         });
-        println!("{json}");
+        print_json(json);
         return Ok(());
     }
     let draw = shown && (wish.qr || std::io::stdout().is_terminal());
-    let language = Language::of_environment();
     print!("{}", sheet(language, &identity, &text, &hub, expires, wish.file.as_deref()));
     if draw {
         println!("\n{}", drawn(&picture)?);
@@ -162,6 +167,11 @@ fn only_here(language: Language, config: &Config) -> String {
             "Note: the hub takes connections from this machine only. For boxes on other machines set [agents] listen = \"0.0.0.0:{port}\" and [broker] listen = \"0.0.0.0:8883\", and start the hub again."
         ),
     )
+}
+
+/// Whether people can read it on one line.
+fn is_name(name: &str) -> bool {
+    !name.trim().is_empty() && name.chars().count() <= NAME_CHARS && is_plain(name)
 }
 
 /// A file's own name: it lies elsewhere on the box.
@@ -234,6 +244,14 @@ mod tests {
         assert_eq!(duration("24h"), Ok(LONGEST));
         for wrong in ["", "m", "15", "0s", "25h", "1d", "-1m", "99999999999999999999h", "分"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_one_line_that_can_be_read() {
+        assert!(is_name("东街市场 2 号"));
+        for wrong in ["", " ", "a\nb", "a\u{1b}[2J", "a\u{202e}b", &"长".repeat(NAME_CHARS + 1)] {
+            assert!(!is_name(wrong), "{wrong:?}");
         }
     }
 

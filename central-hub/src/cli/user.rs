@@ -16,7 +16,7 @@ use qrcode::render::unicode::Dense1x2;
 use settings::{Secret, owner};
 
 use super::wall_address;
-use super::words::Language;
+use super::words::{Language, print_line};
 use crate::ca::timestamp;
 use crate::clock::now_ms;
 use crate::config::Config;
@@ -251,10 +251,8 @@ async fn list(store: &Store, language: Language) -> anyhow::Result<()> {
             if user.has_second_factor { language.say("有", "yes") } else { language.say("无", "no") };
         let login = user.last_login_at.map_or_else(|| "-".to_owned(), |ms| timestamp(ms).to_string());
         let roles = roles(&user, language);
-        println!(
-            "{}",
-            line([&user.account, state, second, &login, &roles, user.name.as_deref().unwrap_or("")])
-        );
+        let name = user.name.as_deref().unwrap_or("");
+        print_line(line([&user.account, state, second, &login, &roles, name]));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use hub_core::delivery::Outcome;
 use protocol::Timestamp;
 use protocol::exchange::{Codes, EXCHANGE_VERSION, Incident, Names, Origin, Severity, State};
 
-use super::words::Language;
+use super::words::{Language, print_json, print_line};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::store::Store;
@@ -55,7 +55,7 @@ async fn list(store: &Store, config: &Config, json: bool) -> anyhow::Result<()> 
                 "name": name, "url": url, "told": standing.told, "waiting": standing.waiting,
                 "given_up": standing.given_up, "oldest": oldest, "error": error,
             });
-            println!("{line}");
+            print_json(line);
             continue;
         }
         let counts = say.say(
@@ -64,7 +64,7 @@ async fn list(store: &Store, config: &Config, json: bool) -> anyhow::Result<()> 
         );
         println!("{name}  {url}\n  {counts}");
         if let Some(error) = error {
-            println!("  {}: {error}", say.say("最近的错误", "last error"));
+            print_line(format!("  {}: {error}", say.say("最近的错误", "last error")));
         }
     }
     Ok(())
