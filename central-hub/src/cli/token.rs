@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{IsTerminal, Write};
+use std::net::Ipv6Addr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use protocol::{AgentId, SiteId, Timestamp};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use settings::owner;
+use url::Host;
 
 use super::words::{Language, print_json};
 use crate::agent_api::enrol;
@@ -57,8 +59,8 @@ pub struct Create {
     #[arg(long)]
     qr: bool,
     /// How the box reaches the hub, HOST or HOST:PORT; by default as [agents] in the settings says
-    #[arg(long, value_name = "HOST")]
-    hub: Option<String>,
+    #[arg(long, value_name = "HOST", value_parser = reached_at)]
+    hub: Option<(Host, Option<u16>)>,
 }
 
 pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow::Result<()> {
@@ -92,7 +94,7 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
         let _ = owner::as_caller(|| std::fs::remove_file(file));
     }
     made?;
-    let hub = hub_address(config, wish.hub.as_deref());
+    let hub = hub_address(config, wish.hub.as_ref());
     let expires = Timestamp::from_unix_ms(expires_at);
     let picture = format!("signalbox:enrol?hub={hub}&token={text}");
     let shown = wish.file.is_none();
@@ -186,16 +188,12 @@ fn drawn(text: &str) -> anyhow::Result<String> {
 }
 
 /// `https://HOST:PORT`, as boxes reach the hub.
-fn hub_address(config: &Config, told: Option<&str>) -> String {
+fn hub_address(config: &Config, told: Option<&(Host, Option<u16>)>) -> String {
     let listen = config.agents.listen;
     let running = Ports::read(&config.hub.data).map(|p| p.agents).filter(|p| *p > 0);
     let port = running.unwrap_or(listen.port());
-    if let Some(told) = told {
-        let told = told.trim_start_matches("https://").trim_end_matches('/');
-        let named = told.rsplit_once(':').is_some_and(|(host, port)| {
-            port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']'))
-        });
-        return if named { format!("https://{told}") } else { format!("https://{}:{port}", bracketed(told)) };
+    if let Some((host, named)) = told {
+        return format!("https://{host}:{}", named.unwrap_or(port));
     }
     let host = match config.agents.names.first() {
         Some(name) => name.clone(),
@@ -203,6 +201,28 @@ fn hub_address(config: &Config, told: Option<&str>) -> String {
         None => ca::primary_addresses().first().map_or_else(|| "127.0.0.1".to_owned(), ToString::to_string),
     };
     format!("https://{}:{port}", bracketed(&host))
+}
+
+/// `HOST`, `HOST:PORT` or either as an https URL, and nothing more: host name, IPv4 or IPv6 address.
+fn reached_at(text: &str) -> Result<(Host, Option<u16>), String> {
+    let wrong = || {
+        let zh = "请写 https://主机:端口，端口可省略，例如 https://192.0.2.5:8443";
+        let en = "write it as https://HOST:PORT, with or without the port, for example https://192.0.2.5:8443";
+        Language::of_environment().say(zh, en).to_owned()
+    };
+    let bare = text.strip_prefix("https://").unwrap_or(text);
+    let bare = bare.strip_suffix('/').unwrap_or(bare);
+    if let Ok(address) = bare.parse::<Ipv6Addr>() {
+        return Ok((Host::Ipv6(address), None));
+    }
+    let (host, port) = match bare.rsplit_once(':') {
+        Some((host, port)) if !bare.ends_with(']') => (host, Some(port)),
+        _ => (bare, None),
+    };
+    let port = port.map(|p| p.parse().ok().filter(|p| *p > 0).ok_or_else(wrong)).transpose()?;
+    let written = host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b));
+    let host = Host::parse(host).map_err(|_| wrong())?;
+    if written { Ok((host, port)) } else { Err(wrong()) }
 }
 
 fn bracketed(host: &str) -> String {
@@ -260,12 +280,26 @@ mod tests {
         let mut config = Config::default();
         config.hub.data = "/nowhere".into();
         assert_eq!(hub_address(&config, None), "https://127.0.0.1:8443");
-        assert_eq!(hub_address(&config, Some("hub.example")), "https://hub.example:8443");
-        assert_eq!(hub_address(&config, Some("hub.example:9")), "https://hub.example:9");
-        assert_eq!(hub_address(&config, Some("https://[fd00::1]:9/")), "https://[fd00::1]:9");
-        assert_eq!(hub_address(&config, Some("fd00::1")), "https://[fd00::1]:8443");
+        let told = |text| hub_address(&config, Some(&reached_at(text).unwrap()));
+        assert_eq!(told("hub.example"), "https://hub.example:8443");
+        assert_eq!(told("hub.example:9"), "https://hub.example:9");
+        assert_eq!(told("https://192.0.2.5/"), "https://192.0.2.5:8443");
+        assert_eq!(told("https://[fd00::1]:9/"), "https://[fd00::1]:9");
+        assert_eq!(told("[fd00::1]"), "https://[fd00::1]:8443");
+        assert_eq!(told("fd00::1"), "https://[fd00::1]:8443");
         config.agents.names = vec!["10.0.0.5".into()];
         assert_eq!(hub_address(&config, None), "https://10.0.0.5:8443");
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_hub_is_refused() {
+        let wrong = [
+            "", " ", "ev il\"x", "http://hub", "https://", "https://hub/path", "hub?x", "user@hub", "hub:0", "hub:70000",
+            "hub:", "hub:x", ":8443", "[fd00::1", "a&token=b", "$(reboot)", "h\u{1b}[2J", "https://https://hub",
+        ];
+        for wrong in wrong {
+            assert!(reached_at(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]
