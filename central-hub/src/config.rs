@@ -182,12 +182,38 @@ pub enum ConfigError {
 impl Config {
     /// The file's settings, or the defaults where there is no file.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let config = match path {
+        let mut config = match path {
             Some(path) => settings::load(path)?,
             None => Self::default(),
         };
+        let folder = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        let folder = std::path::absolute(folder.join(".")).unwrap_or_else(|_| folder.to_owned());
+        config.take_paths_from(&folder);
         config.check()?;
         Ok(config)
+    }
+
+    /// Paths of the file are from its folder, wherever the program was started.
+    fn take_paths_from(&mut self, folder: &Path) {
+        let Self { hub, http, audit, broker, store, wall, workflow, webhooks, .. } = self;
+        let optional = [
+            &mut http.certificate_file,
+            &mut http.key_file,
+            &mut audit.heads,
+            &mut broker.password_file,
+            &mut broker.authority_file,
+            &mut broker.certificate_file,
+            &mut broker.key_file,
+            &mut store.password_file,
+            &mut store.shared_folder,
+            &mut wall.folder,
+            &mut workflow.procedures,
+        ];
+        let of_webhooks = webhooks.iter_mut().flat_map(|w| [Some(&mut w.secret_file), w.authority_file.as_mut()]);
+        let all = [Some(&mut hub.data)].into_iter().chain(optional.into_iter().map(Option::as_mut));
+        for path in all.chain(of_webhooks).flatten() {
+            *path = folder.join(&*path);
+        }
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -266,6 +292,22 @@ mod tests {
     fn the_example_shows_the_defaults() {
         let example = include_str!("../central-hub.example.toml");
         assert_eq!(settings::parse::<Config>(example, Path::new("example")).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn paths_are_from_the_folder_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hub.toml");
+        let text = "[hub]\ndata = \"data\"\n[http]\ncertificate_file = \"/etc/c.pem\"\nkey_file = \"k.pem\"\n\
+            [[webhooks]]\nname = \"city\"\nurl = \"https://city.example/\"\nsecret_file = \"city.secret\"\n";
+        std::fs::write(&file, text).unwrap();
+        let config = Config::load(Some(&file)).unwrap();
+        assert_eq!(config.hub.data, folder.path().join("data"));
+        assert_eq!(config.http.certificate_file.as_deref(), Some(Path::new("/etc/c.pem")));
+        assert_eq!(config.http.key_file, Some(folder.path().join("k.pem")));
+        assert_eq!(config.webhooks[0].secret_file, folder.path().join("city.secret"));
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(Config::load(None).unwrap().hub.data, here.join("hub-data"));
     }
 
     #[test]
