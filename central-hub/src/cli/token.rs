@@ -114,8 +114,8 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
     if let Some(there) = there.filter(|a| !a.revoked) {
         println!("{}", already_there(language, &there.site, &identity));
     }
-    if config.agents.listen.ip().is_loopback() {
-        println!("{}", only_here(language, config));
+    if let Some(note) = only_here(language, config) {
+        println!("{note}");
     }
     Ok(())
 }
@@ -159,16 +159,23 @@ fn already_there(language: Language, site: &str, who: &Identity) -> String {
     )
 }
 
-fn only_here(language: Language, config: &Config) -> String {
-    let port = config.agents.listen.port();
-    language.say(
-        format!(
-            "注意：中心现在只接受本机的连接。要让其他机器上的盒子入网，请在设置中写明 [agents] listen = \"0.0.0.0:{port}\" 和 [broker] listen = \"0.0.0.0:8883\"，然后重启中心。"
-        ),
-        format!(
-            "Note: the hub takes connections from this machine only. For boxes on other machines set [agents] listen = \"0.0.0.0:{port}\" and [broker] listen = \"0.0.0.0:8883\", and start the hub again."
-        ),
-    )
+/// Which settings keep boxes on other machines out, with the ports that are set; none if none does.
+fn only_here(language: Language, config: &Config) -> Option<String> {
+    let broker = config.broker.external.is_none().then_some(("[broker]", config.broker.listen));
+    let near = [Some(("[agents]", config.agents.listen)), broker].into_iter().flatten();
+    let wider: Vec<String> = near
+        .filter(|(_, listen)| listen.ip().is_loopback())
+        .map(|(section, listen)| format!("{section} listen = \"0.0.0.0:{}\"", listen.port()))
+        .collect();
+    let zh = format!(
+        "注意：中心现在只接受本机的连接。要让其他机器上的盒子入网，请在设置中写明 {}，然后重启中心。",
+        wider.join(" 和 ")
+    );
+    let en = format!(
+        "Note: the hub takes connections from this machine only. For boxes on other machines set {}, and start the hub again.",
+        wider.join(" and ")
+    );
+    (!wider.is_empty()).then(|| language.say(zh, en))
 }
 
 /// Whether people can read it on one line.
@@ -289,6 +296,21 @@ mod tests {
         assert_eq!(told("fd00::1"), "https://[fd00::1]:8443");
         config.agents.names = vec!["10.0.0.5".into()];
         assert_eq!(hub_address(&config, None), "https://10.0.0.5:8443");
+    }
+
+    #[test]
+    fn what_keeps_other_machines_out_is_named_with_its_port() {
+        let mut config = Config::default();
+        config.broker.listen.set_port(28883);
+        for language in [Language::Zh, Language::En] {
+            let note = only_here(language, &config).unwrap();
+            assert!(note.contains("[agents] listen = \"0.0.0.0:8443\""), "{note}");
+            assert!(note.contains("[broker] listen = \"0.0.0.0:28883\""), "{note}");
+        }
+        config.agents.listen.set_ip([0, 0, 0, 0].into());
+        assert!(!only_here(Language::En, &config).unwrap().contains("[agents]"));
+        config.broker.external = Some("broker.example:8883".to_owned());
+        assert_eq!(only_here(Language::En, &config), None);
     }
 
     #[test]
