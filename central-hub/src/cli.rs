@@ -10,20 +10,20 @@ mod rules;
 mod token;
 mod user;
 mod webhook;
-mod words;
+pub(crate) mod words;
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
 use hub_core::plain::plain;
 use settings::owner;
 use tracing_subscriber::EnvFilter;
 
 use self::words::Language;
-use crate::config::{Config, DEFAULT_FILE};
+use crate::config::{Config, ConfigError, DEFAULT_FILE};
 use crate::ports::Ports;
 use crate::run;
 use crate::store::Store;
@@ -125,7 +125,7 @@ fn sentence(error: &anyhow::Error) -> String {
 
 /// The settings; from here on root's commands work as the owner of the data folder.
 fn settled(file: Option<&Path>, command: &Command) -> anyhow::Result<Config> {
-    let config = Config::load(file)?;
+    let config = Config::load(file).map_err(|error| unusable(Language::of_environment(), file, error))?;
     let data = &config.hub.data;
     owner::become_owner(data).with_context(|| format!("cannot work as the owner of {}", data.display()))?;
     let needs_none = command.may_make_hub() || matches!(command, Command::Webhook(webhook::Command::Secret));
@@ -133,6 +133,21 @@ fn settled(file: Option<&Path>, command: &Command) -> anyhow::Result<Config> {
         bail!("{}", no_hub(Language::of_environment(), file, data));
     }
     Ok(config)
+}
+
+/// What is wrong with the settings file, and what to do.
+fn unusable(language: Language, file: Option<&Path>, error: ConfigError) -> anyhow::Error {
+    let missing = matches!(&error, ConfigError::File(settings::Error::Read { source, .. })
+        if source.kind() == ErrorKind::NotFound);
+    match file.map(Path::display) {
+        Some(file) if missing => anyhow!(language.say(
+            format!("没有设置文件 {file}：请核对 --config 后面的路径"),
+            format!("there is no settings file {file}: check the path after --config"),
+        )),
+        _ => {
+            anyhow::Error::new(error).context(language.say("设置有误，请改正", "the settings must be mended"))
+        }
+    }
 }
 
 /// Where was looked for a hub, and what to do.

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use protocol::{Epoch, SiteId};
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use crate::exchange;
 use crate::incidents::settings::{Incidents, IncidentsError};
@@ -56,6 +57,7 @@ pub struct Hub {
 pub struct Http {
     /// Where the API and the wall listen; port 0 takes a free one. On another address than this
     /// machine's own it is HTTPS. Default `127.0.0.1:8080`.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// A certificate of your own for it, PEM, with its chain. Default: one of the hub's authority.
     pub certificate_file: Option<PathBuf>,
@@ -69,6 +71,7 @@ pub struct Http {
 pub struct Agents {
     /// Where boxes enrol, renew and send stills, by HTTPS; port 0 takes a free one. Default
     /// `127.0.0.1:8443`.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// Host names and addresses by which the hub is reached; the first is what `token create` tells the
     /// installer. They are written into the hub's certificate, for browsers. Default: this machine's own.
@@ -85,6 +88,7 @@ pub struct Agents {
 pub struct Broker {
     /// Where boxes reach the embedded broker, MQTT over TLS; port 0 takes a free one. Default
     /// `127.0.0.1:8883`.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// Use this MQTT 5 broker, `host:port`, in place of the embedded one. Default: none.
     pub external: Option<String>,
@@ -209,7 +213,8 @@ impl Config {
             &mut wall.folder,
             &mut workflow.procedures,
         ];
-        let of_webhooks = webhooks.iter_mut().flat_map(|w| [Some(&mut w.secret_file), w.authority_file.as_mut()]);
+        let of_webhooks =
+            webhooks.iter_mut().flat_map(|w| [Some(&mut w.secret_file), w.authority_file.as_mut()]);
         let all = [Some(&mut hub.data)].into_iter().chain(optional.into_iter().map(Option::as_mut));
         for path in all.chain(of_webhooks).flatten() {
             *path = folder.join(&*path);
@@ -263,6 +268,17 @@ impl Config {
         let beyond = !self.http.listen.ip().is_loopback() && !self.hub.allow_plain_network;
         self.http.certificate_file.is_some() || beyond
     }
+}
+
+/// Where something listens. Both languages: the file is read before anybody is asked for theirs.
+fn address<'d, D: Deserializer<'d>>(from: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(from)?;
+    let wrong = |_| {
+        D::Error::custom(format!(
+            "`{text}` is no IP address with a port: write it like 127.0.0.1:8080, or 0.0.0.0:8080 for every interface. 请写 IP 地址和端口"
+        ))
+    };
+    text.parse().map_err(wrong)
 }
 
 /// `host:port` in its parts.
@@ -328,6 +344,11 @@ mod tests {
     #[test]
     fn wrong_words_are_named() {
         assert!(check("[http]\nlisen = \"127.0.0.1:1\"\n").unwrap_err().contains("did you mean `listen`?"));
+        let name = check("[http]\nlisten = \"localhost:8080\"\n").unwrap_err();
+        assert!(
+            name.starts_with("hub.toml:2:10: `localhost:8080`") && name.contains("127.0.0.1:8080"),
+            "{name}"
+        );
         assert!(check("[broker]\nexternal = \"nohost\"\n").unwrap_err().contains("nohost"));
         assert!(check("[broker]\nuser = \"hub\"\n").unwrap_err().contains("password_file"));
     }

@@ -442,8 +442,7 @@ impl Trial {
     fn verdict(&mut self, generation: u64, state: ConfigState, reason: Option<Reason>) {
         let (reason, why) = reason.map_or((None, None), |r| (Some(shortened(r.text)), r.why));
         let applied = self.applied;
-        let mut report =
-            ConfigReport { applied, generation, state, trying: None, reason, why, local: None };
+        let mut report = ConfigReport { applied, generation, state, trying: None, reason, why, local: None };
         if let Some(newer) = self.report.as_ref().filter(|r| r.generation > generation) {
             report = ConfigReport { applied, ..newer.clone() };
         }

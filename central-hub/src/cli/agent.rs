@@ -64,7 +64,13 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
         Command::Show { agent, json } => configure::show(store, &agent, json).await?,
         Command::Revoke { agent } => {
             if !store.revoke_agent(&agent, audit::OPERATOR).await? {
-                bail!("agent {agent} has nothing to take away: see `central-hub agent list`");
+                bail!(
+                    "{}",
+                    language.say(
+                        format!("盒子 {agent} 没有可收回的证书或令牌：请用 `central-hub agent list` 查看"),
+                        format!("agent {agent} has nothing to take away: see `central-hub agent list`"),
+                    )
+                );
             }
             println!(
                 "{}",
@@ -76,7 +82,13 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
         }
         Command::Release { agent } => {
             if !store.release_agent(&agent, audit::OPERATOR).await? {
-                bail!("agent {agent} is not held: see `central-hub agent list`");
+                bail!(
+                    "{}",
+                    language.say(
+                        format!("盒子 {agent} 不在待裁定状态：请用 `central-hub agent list` 查看"),
+                        format!("agent {agent} is not held: see `central-hub agent list`"),
+                    )
+                );
             }
             println!(
                 "{}",

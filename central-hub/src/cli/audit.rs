@@ -46,7 +46,9 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
 async fn verify(store: &Store, config: &Config, heads: Option<PathBuf>) -> anyhow::Result<()> {
     let language = Language::of_environment();
     let path = match (&heads, &config.audit.heads) {
-        (Some(named), _) if !named.is_file() => bail!("{} is not there", named.display()),
+        (Some(named), _) if !named.is_file() => {
+            bail!("{} {}", named.display(), language.say("不存在", "is not there"))
+        }
         (Some(named), _) => Some(named),
         (None, settings) => settings.as_ref(),
     };
@@ -97,12 +99,16 @@ async fn verify(store: &Store, config: &Config, heads: Option<PathBuf>) -> anyho
 }
 
 async fn export(store: &Store, from: Option<String>, to: Option<String>, reason: &str) -> anyhow::Result<()> {
+    let language = Language::of_environment();
     for day in [&from, &to].into_iter().flatten() {
         let parsed: Result<Timestamp, _> = format!("{day}T00:00:00.000Z").parse();
-        parsed.with_context(|| format!("`{day}` is no day: write it like 2026-11-25"))?;
+        parsed.with_context(|| {
+            let zh = format!("`{day}` 不是日期：请写成 2026-11-25");
+            language.say(zh, format!("`{day}` is no day: write it like 2026-11-25"))
+        })?;
     }
     if reason.trim().is_empty() {
-        bail!("--reason must say what it is for");
+        bail!("{}", language.say("请用 --reason 写明用途", "--reason must say what it is for"));
     }
     let (from, to) = (from.unwrap_or_default(), to.unwrap_or_else(|| "9999-99-99".to_owned()));
     let detail =

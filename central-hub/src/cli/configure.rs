@@ -23,7 +23,7 @@ pub async fn configure(store: &Store, agent: &AgentId, file: &Path) -> anyhow::R
     let mut bytes = Vec::new();
     owner::as_caller(|| File::open(file))
         .and_then(|f| f.take(MAX_WISH_BYTES as u64 + 1).read_to_end(&mut bytes))
-        .with_context(|| format!("cannot read {}", file.display()))?;
+        .with_context(|| words.cannot_read(file))?;
     check_wish(&bytes).with_context(|| file.display().to_string())?;
     let text = String::from_utf8(bytes).with_context(|| file.display().to_string())?;
     let Some(generation) = store.put_config(agent, &text, audit::OPERATOR).await? else {

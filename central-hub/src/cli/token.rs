@@ -1,13 +1,13 @@
 //! `token create`: what an installer carries to a box, as text and as a picture for a phone or scanner.
 
 use std::fs::OpenOptions;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::net::Ipv6Addr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use hub_core::plain::is_plain;
 use protocol::enrol::{Identity, Token};
@@ -214,7 +214,8 @@ fn hub_address(config: &Config, told: Option<&(Host, Option<u16>)>) -> String {
 fn reached_at(text: &str) -> Result<(Host, Option<u16>), String> {
     let wrong = || {
         let zh = "请写 https://主机:端口，端口可省略，例如 https://192.0.2.5:8443";
-        let en = "write it as https://HOST:PORT, with or without the port, for example https://192.0.2.5:8443";
+        let en =
+            "write it as https://HOST:PORT, with or without the port, for example https://192.0.2.5:8443";
         Language::of_environment().say(zh, en).to_owned()
     };
     let bare = text.strip_prefix("https://").unwrap_or(text);
@@ -226,7 +227,7 @@ fn reached_at(text: &str) -> Result<(Host, Option<u16>), String> {
         Some((host, port)) if !bare.ends_with(']') => (host, Some(port)),
         _ => (bare, None),
     };
-    let port = port.map(|p| p.parse().ok().filter(|p| *p > 0).ok_or_else(wrong)).transpose()?;
+    let port = port.map(|p| p.parse::<u16>().ok().filter(|p| *p > 0).ok_or_else(wrong)).transpose()?;
     let written = host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b));
     let host = Host::parse(host).map_err(|_| wrong())?;
     if written { Ok((host, port)) } else { Err(wrong()) }
@@ -256,8 +257,21 @@ fn write(path: &Path, token: &str) -> anyhow::Result<()> {
         writeln!(file, "{token}")?;
         file.sync_all()
     };
-    write().with_context(|| {
-        format!("cannot write the token to {} (name a file that is not there yet)", path.display())
+    let language = Language::of_environment();
+    let path = path.display();
+    write().map_err(|error| {
+        anyhow!(match error.kind() {
+            ErrorKind::AlreadyExists => language.say(
+                format!("{path} 已存在，没有覆盖：请换一个文件名，或先删除它"),
+                format!(
+                    "{path} is there already and was not overwritten: name another file, or delete it first"
+                ),
+            ),
+            _ => language.say(
+                format!("无法把令牌写入 {path}：{error}"),
+                format!("cannot write the token to {path}: {error}"),
+            ),
+        })
     })
 }
 
@@ -316,8 +330,24 @@ mod tests {
     #[test]
     fn what_is_no_address_of_a_hub_is_refused() {
         let wrong = [
-            "", " ", "ev il\"x", "http://hub", "https://", "https://hub/path", "hub?x", "user@hub", "hub:0", "hub:70000",
-            "hub:", "hub:x", ":8443", "[fd00::1", "a&token=b", "$(reboot)", "h\u{1b}[2J", "https://https://hub",
+            "",
+            " ",
+            "ev il\"x",
+            "http://hub",
+            "https://",
+            "https://hub/path",
+            "hub?x",
+            "user@hub",
+            "hub:0",
+            "hub:70000",
+            "hub:",
+            "hub:x",
+            ":8443",
+            "[fd00::1",
+            "a&token=b",
+            "$(reboot)",
+            "h\u{1b}[2J",
+            "https://https://hub",
         ];
         for wrong in wrong {
             assert!(reached_at(wrong).is_err(), "{wrong:?}");

@@ -130,7 +130,13 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
         Command::Revoke { user, what } => {
             let account = account_of(&user)?;
             if !store.revoke(&account, &what.grant(), by).await? {
-                bail!("{account} does not hold this: see `central-hub user list`");
+                bail!(
+                    "{}",
+                    language.say(
+                        format!("用户 {account} 没有这个角色：请用 `central-hub user list` 查看"),
+                        format!("{account} does not hold this: see `central-hub user list`"),
+                    )
+                );
             }
             println!(
                 "{}",

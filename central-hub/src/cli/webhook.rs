@@ -75,7 +75,14 @@ async fn test(store: &Store, config: &Config, name: &str) -> anyhow::Result<()> 
     let found = config.webhooks.iter().find(|webhook| webhook.name == name);
     let Some(webhook) = found else {
         let known: Vec<_> = config.webhooks.iter().map(|w| w.name.as_str()).collect();
-        bail!("there is no webhook {name} in the settings; there are: {}", known.join(", "));
+        let known = known.join(", ");
+        bail!(
+            "{}",
+            say.say(
+                format!("设置中没有 webhook {name}；已有：{known}"),
+                format!("there is no webhook {name} in the settings; there are: {known}"),
+            )
+        );
     };
     let sender = webhook.open(target::system())?;
     let names = config.names(store.hub_epoch());

@@ -176,7 +176,8 @@ impl<S: Station> Keeper<S> {
 
     fn reread(&mut self) -> Result<Result<(), String>, Stranded> {
         if let Some(generation) = self.trial.on_trial() {
-            let why = format!("configuration {generation} of the hub is on trial: they are read when it is over");
+            let why =
+                format!("configuration {generation} of the hub is on trial: they are read when it is over");
             return Ok(Err(why));
         }
         let checked =

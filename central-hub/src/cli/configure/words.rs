@@ -1,5 +1,7 @@
 //! What the two commands say, in the operator's language.
 
+use std::path::Path;
+
 use protocol::{AgentId, ConfigWhy, ConfigWhyCode};
 
 use crate::cli::words::Language;
@@ -68,6 +70,10 @@ impl Words {
         } else {
             format!("there is no agent {agent}: see `central-hub agent list`")
         }
+    }
+
+    pub fn cannot_read(&self, file: &Path) -> String {
+        format!("{} {}", self.pick("无法读取", "cannot read"), file.display())
     }
 
     pub fn wished(&self, agent: &AgentId, generation: u64) -> String {
@@ -148,7 +154,9 @@ impl Words {
         };
         match (self.chinese, config.trying, config.applied) {
             (true, Some(trying), _) => format!("；第 {trying} 版正在试运行，不正常则退回{before}"),
-            (false, Some(trying), _) => format!("; {trying} is on trial and goes back to {before} if it fails"),
+            (false, Some(trying), _) => {
+                format!("; {trying} is on trial and goes back to {before} if it fails")
+            }
             (true, None, _) if config.state == "trying" => format!("；不正常则退回{before}"),
             (false, None, _) if config.state == "trying" => format!("; goes back to {before} if it fails"),
             (_, None, Some(applied)) if applied == config.generation => String::new(),
@@ -182,7 +190,10 @@ mod tests {
         );
         assert_eq!(en.config(&view("applied", Some(4))), "4: in force");
         let refused = ConfigView { trying: Some(3), ..view("refused", Some(1)) };
-        assert_eq!(en.config(&refused), "4: refused by the box; 3 is on trial and goes back to 1 if it fails");
+        assert_eq!(
+            en.config(&refused),
+            "4: refused by the box; 3 is on trial and goes back to 1 if it fails"
+        );
         assert_eq!(zh.config(&refused), "第 4 版：被盒子拒绝；第 3 版正在试运行，不正常则退回第 1 版");
         assert_eq!(zh.config(&view("trying", None)), "第 4 版：正在试运行；不正常则退回盒子自己的设置");
         assert_eq!(zh.title("agent"), "盒子          ");
