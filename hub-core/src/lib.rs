@@ -17,6 +17,7 @@ pub mod password;
 pub mod procedure;
 pub mod retention;
 pub mod rights;
+pub mod uptime;
 pub mod words;
 pub mod workflow;
 
