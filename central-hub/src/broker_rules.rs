@@ -43,11 +43,13 @@ pub enum RulesError {
     Ca(#[from] CaError),
 }
 
-/// Writes everything that mosquitto needs into `folder`; how many boxes are let in.
+/// Writes everything that mosquitto needs into `folder`; how many boxes are let in. `hubs`: where it listens to hubs
+/// besides.
 pub async fn write_mosquitto(
     store: &Store,
     folder: &Path,
     listen: SocketAddr,
+    hubs: Option<SocketAddr>,
     names: &BTreeSet<String>,
 ) -> Result<usize, RulesError> {
     let folder = owner::as_caller(|| {
@@ -70,7 +72,7 @@ pub async fn write_mosquitto(
         ("hub.key", hub.key),
         ("hub.pem", hub.chain),
         ("acl", mosquitto::acl(boxes.iter().map(|b| &b.0))),
-        ("mosquitto.conf", mosquitto::conf(shown, listen)),
+        ("mosquitto.conf", mosquitto::conf(shown, listen, hubs)),
     ];
     owner::as_caller(|| files.iter().try_for_each(|(name, text)| put(&folder, name, text)))?;
     Ok(boxes.len())

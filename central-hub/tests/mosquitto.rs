@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use central_hub::broker::selftest;
-use central_hub::broker_rules::write_mosquitto;
+use central_hub::broker_rules::{HUB_NAME, write_mosquitto};
 use central_hub::ca::Ca;
 use central_hub::config::Broker;
 use central_hub::ingest::backlog::Backlog;
@@ -71,6 +71,8 @@ struct World {
     store: Store,
     ca: Ca,
     address: SocketAddr,
+    /// Where it listens to hubs.
+    hubs: SocketAddr,
     folder: tempfile::TempDir,
     boxes: Vec<Box>,
 }
@@ -80,22 +82,23 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("data"), &Default::default()).await.unwrap();
         let ca = Ca::open(&store).await.unwrap();
-        // A free port: mosquitto cannot choose one by itself.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // Free ports: mosquitto cannot choose them by itself.
+        let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [address, hubs] = free.map(|listener| listener.local_addr().unwrap());
         let mut boxes = vec![];
         for (site, agent) in
             [("market", "gate"), ("market", "yard"), ("school", "gate-2"), ("m", "a"), ("market", "victim")]
         {
             boxes.push(tls::enrol(&store, &ca, address, site, agent).await);
         }
-        Self { store, ca, address, folder, boxes }
+        Self { store, ca, address, hubs, folder, boxes }
     }
 
     /// As an operator would; then two clients of the test's own are let in besides.
     async fn write_rules(&self) {
         let rules = self.folder.path().join("rules");
         let names = BTreeSet::from(["127.0.0.1".to_owned()]);
-        write_mosquitto(&self.store, &rules, self.address, &names).await.unwrap();
+        write_mosquitto(&self.store, &rules, self.address, Some(self.hubs), &names).await.unwrap();
         let mut acl = std::fs::read_to_string(rules.join("acl")).unwrap();
         acl += "\nuser spy\ntopic read #\n";
         for n in 0..LIARS {
@@ -105,9 +108,13 @@ impl World {
     }
 
     async fn dial(&self, name: &str) -> Dial {
+        self.dial_at(self.address, name).await
+    }
+
+    async fn dial_at(&self, address: SocketAddr, name: &str) -> Dial {
         let pair = self.ca.client_certificate(name).await.unwrap();
         let chain = CertificateDer::pem_slice_iter(pair.chain.as_bytes()).collect::<Result<_, _>>().unwrap();
-        tls::dial(self.address, tls::client(&self.ca, Some((chain, pair.key))).await)
+        tls::dial(address, tls::client(&self.ca, Some((chain, pair.key))).await)
     }
 
     fn log(&self) -> String {
@@ -124,7 +131,7 @@ impl World {
             ..Broker::default()
         };
         let tls = broker.client_tls().unwrap();
-        let (host, port) = (self.address.ip().to_string(), self.address.port());
+        let (host, port) = (self.hubs.ip().to_string(), self.hubs.port());
         let broker = BrokerAddress { host, port, login: None, tls, hub: None };
         if let Err(error) = selftest::run(&broker).await {
             panic!("{error}: {}", self.log());
@@ -162,6 +169,7 @@ async fn the_rules_let_every_box_speak_for_itself_and_nobody_for_another() {
         markers.push(world.dial(&format!("marker-{n}")).await);
     }
 
+    several_hubs_by_one_name(&world, &markers[0]).await;
     let mut victim = hello(&world.boxes[LIARS]).await;
     victim.subscribe(world.boxes[LIARS].topic("ack").as_bytes()).await.unwrap();
     let identities: Vec<_> = world.boxes.iter().map(|b| b.identity.clone()).collect();
@@ -205,6 +213,31 @@ async fn the_rules_let_every_box_speak_for_itself_and_nobody_for_another() {
     }
     revoked_and_replaced(&world, &mosquitto).await;
     stop.cancel();
+}
+
+/// Hubs that share the load have more than one connection each, by one certificate.
+async fn several_hubs_by_one_name(world: &World, marker: &Dial) {
+    let dial = world.dial_at(world.hubs, HUB_NAME).await;
+    let topic = world.boxes[0].topic("ack");
+    let mut hubs = vec![];
+    for client in [&b"hub-a"[..], b"hub-b"] {
+        let mut hub = Raw::hello(&dial, &Hello { client, ..Hello::default() }).await.ok().unwrap();
+        hub.subscribe(topic.as_bytes()).await.unwrap();
+        hubs.push(hub);
+    }
+    let mut marker = Raw::hello(marker, &Hello { client: b"m", ..Hello::default() }).await.ok().unwrap();
+    say(&mut marker, &topic, b"to both").await.unwrap();
+    for hub in &mut hubs {
+        let heard = async {
+            loop {
+                let packet = hub.read().await.expect("each keeps its connection");
+                if packet.kind == 3 && packet.message().1 == b"to both" {
+                    break;
+                }
+            }
+        };
+        bounded(heard).await;
+    }
 }
 
 /// At QoS 1; the reason where it was refused, `None` where the line was closed.

@@ -13,7 +13,8 @@ mod tests;
 
 use std::path::Path;
 
-use protocol::{CameraId, RuleId};
+use edge_core::trial::Reason;
+use protocol::{CameraId, ConfigWhyCode, RuleId};
 use serde::Deserialize;
 use settings::{Size, WishError};
 
@@ -101,8 +102,35 @@ pub enum DesiredError {
     Settings(#[from] settings::Error),
     #[error("the configuration from the hub was refused: {0}")]
     Wrong(String),
+    #[error("the configuration from the hub was refused: camera `{camera}`: {text}")]
+    NoPipeline { camera: CameraId, name: String, text: String },
+    #[error(
+        "the configuration from the hub was refused: camera `{camera}`: its url names another host than the one \
+         that its password was entered for: set the address at the box (edge-agent camera add), or take the \
+         password away with `user = \"\"`"
+    )]
+    OtherHost { camera: CameraId },
     #[error("this box is locked: its own settings file says `locked = true`, so nothing changes from afar")]
     Locked,
+}
+
+impl From<DesiredError> for Reason {
+    fn from(error: DesiredError) -> Self {
+        let new = |code| Self::new(code, error.to_string());
+        match &error {
+            DesiredError::Locked => new(ConfigWhyCode::Locked),
+            DesiredError::LocalOnly { section, .. } => new(ConfigWhyCode::LocalOnly).detail(*section),
+            DesiredError::NoPipeline { camera, name, .. } => {
+                new(ConfigWhyCode::NoPipeline).of_camera(camera).detail(name)
+            }
+            DesiredError::OtherHost { camera } => new(ConfigWhyCode::OtherHost).of_camera(camera),
+            DesiredError::Text(WishError::Secret { place } | WishError::Address { place }) => {
+                new(ConfigWhyCode::Secret).detail(place)
+            }
+            DesiredError::Text(_) | DesiredError::Settings(_) => new(ConfigWhyCode::Unreadable),
+            DesiredError::Wrong(_) => error.to_string().into(),
+        }
+    }
 }
 
 impl Desired {

@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use protocol::{CameraId, ConfigReport, ConfigState};
+use protocol::{CameraId, ConfigReport, ConfigState, ConfigWhy, ConfigWhyCode};
 
 /// How long what is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,54 @@ pub struct Seen {
     pub linked: bool,
 }
 
+/// Why something was not taken: in English, and in a form for every language where it is a usual one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    pub text: String,
+    pub why: Option<ConfigWhy>,
+}
+
+impl Reason {
+    pub fn new(code: ConfigWhyCode, text: impl Into<String>) -> Self {
+        let why = ConfigWhy { code, camera: None, detail: None, seconds: None };
+        Self { text: text.into(), why: Some(why) }
+    }
+
+    pub fn of_camera(mut self, camera: &CameraId) -> Self {
+        self.why = self.why.map(|why| ConfigWhy { camera: Some(camera.clone()), ..why });
+        self
+    }
+
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        let detail = Some(shortened(detail.into()));
+        self.why = self.why.map(|why| ConfigWhy { detail, ..why });
+        self
+    }
+
+    pub fn seconds(mut self, seconds: u64) -> Self {
+        self.why = self.why.map(|why| ConfigWhy { seconds: Some(seconds), ..why });
+        self
+    }
+}
+
+impl From<String> for Reason {
+    fn from(text: String) -> Self {
+        Self { text, why: None }
+    }
+}
+
+impl From<&str> for Reason {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
@@ -70,18 +118,18 @@ pub enum Input {
     /// The answer to [`Output::Check`]: right as a whole (with what is worth knowing), or why not.
     Checked {
         generation: u64,
-        verdict: Result<Option<String>, String>,
+        verdict: Result<Option<String>, Reason>,
     },
     /// The answer to [`Output::Try`].
-    Started(Result<(), String>),
+    Started(Result<(), Reason>),
     /// The answer to [`Output::Confirm`].
-    Confirmed(Result<(), String>),
+    Confirmed(Result<(), Reason>),
     Seen(Seen),
     /// [`Trial::deadline`] has come.
     Due,
     /// The generation in force can't be used any more with what the box itself says; it was left.
     Left {
-        reason: String,
+        reason: Reason,
     },
     /// The box's own settings are others now: what was refused may be right.
     LocalChanged,
@@ -127,8 +175,16 @@ pub struct Trial {
 enum Phase {
     Settled,
     Starting(Attempt),
-    Watching { attempt: Attempt, until: Duration, well_since: Option<Duration>, lacking: String },
+    Watching { attempt: Attempt, until: Duration, well_since: Option<Duration>, lacking: Lacking },
     Confirming(Attempt),
+}
+
+/// What is not as it was before.
+#[derive(Debug)]
+struct Lacking {
+    text: String,
+    /// Empty: the hub.
+    cameras: Vec<String>,
 }
 
 /// A generation on trial.
@@ -164,9 +220,10 @@ impl Trial {
             resumed.verdict(
                 generation,
                 ConfigState::RolledBack,
-                Some(
-                    "the box stopped or lost power while it was on trial; the one before is in force".into(),
-                ),
+                Some(Reason::new(
+                    ConfigWhyCode::BrokenOff,
+                    "the box stopped or lost power while it was on trial; the one before is in force",
+                )),
             );
         } else if let Some(generation) = applied
             && resumed.report.as_ref().is_none_or(|r| r.generation <= generation)
@@ -175,7 +232,7 @@ impl Trial {
                 .report
                 .take()
                 .filter(|r| r.generation == generation && r.state == ConfigState::Applied);
-            resumed.verdict(generation, ConfigState::Applied, note.and_then(|r| r.reason));
+            resumed.verdict(generation, ConfigState::Applied, note.and_then(|r| r.reason).map(Reason::from));
         } else if let Some(mut report) = resumed.report.take() {
             report.applied = applied;
             resumed.say(report);
@@ -266,7 +323,7 @@ impl Trial {
         self.outputs.push_back(Output::Check { generation });
     }
 
-    fn checked(&mut self, generation: u64, verdict: Result<Option<String>, String>) {
+    fn checked(&mut self, generation: u64, verdict: Result<Option<String>, Reason>) {
         if self.checking != Some(generation) {
             return; // a newer one is being looked at
         }
@@ -288,12 +345,15 @@ impl Trial {
         }
     }
 
-    fn started(&mut self, now: Duration, outcome: Result<(), String>) {
+    fn started(&mut self, now: Duration, outcome: Result<(), Reason>) {
         let Phase::Starting(attempt) = std::mem::replace(&mut self.phase, Phase::Settled) else { return };
         match outcome {
             Err(reason) => self.give_up(&attempt, reason),
             Ok(()) => {
-                let lacking = "nothing was seen of cameras and uplink".to_owned();
+                let lacking = Lacking {
+                    text: "nothing was seen of cameras and uplink".to_owned(),
+                    cameras: Vec::new(),
+                };
                 let until = now + self.config.length;
                 self.phase = Phase::Watching { attempt, until, well_since: None, lacking };
             }
@@ -331,33 +391,37 @@ impl Trial {
             self.outputs.push_back(Output::Confirm { generation: attempt.generation });
             self.phase = Phase::Confirming(attempt);
         } else if now >= *until {
-            let reason = match well_since {
-                Some(_) => format!("not steady within {} s: {lacking}", self.config.length.as_secs()),
-                None => format!("not well within {} s: {lacking}", self.config.length.as_secs()),
+            let seconds = self.config.length.as_secs();
+            let how = if well_since.is_some() { "steady" } else { "well" };
+            let text = format!("not {how} within {seconds} s: {}", lacking.text);
+            let reason = match lacking.cameras.is_empty() {
+                true => Reason::new(ConfigWhyCode::HubLost, text),
+                false => Reason::new(ConfigWhyCode::CamerasLost, text).detail(lacking.cameras.join(", ")),
             };
+            let reason = reason.seconds(seconds);
             let attempt = attempt.clone();
             self.give_up(&attempt, reason);
         }
     }
 
-    fn confirmed(&mut self, outcome: Result<(), String>) {
+    fn confirmed(&mut self, outcome: Result<(), Reason>) {
         let Phase::Confirming(attempt) = std::mem::replace(&mut self.phase, Phase::Settled) else { return };
         match outcome {
             Err(reason) => self.give_up(&attempt, reason),
             Ok(()) => {
                 self.applied = Some(attempt.generation);
-                self.verdict(attempt.generation, ConfigState::Applied, attempt.note);
+                self.verdict(attempt.generation, ConfigState::Applied, attempt.note.map(Reason::from));
             }
         }
     }
 
-    fn give_up(&mut self, attempt: &Attempt, reason: String) {
+    fn give_up(&mut self, attempt: &Attempt, reason: Reason) {
         self.phase = Phase::Settled;
         self.verdict(attempt.generation, ConfigState::RolledBack, Some(reason));
         self.outputs.push_back(Output::RollBack { to: self.applied });
     }
 
-    fn left(&mut self, reason: String) {
+    fn left(&mut self, reason: Reason) {
         let Some(generation) = self.applied.take() else { return };
         self.newest = self.newest.min(generation.saturating_sub(1)).max(self.on_trial().unwrap_or(0));
         self.verdict(generation, ConfigState::Refused, Some(reason));
@@ -375,14 +439,9 @@ impl Trial {
     }
 
     /// Only the newest generation's state is told; of older ones, that they are in force.
-    fn verdict(&mut self, generation: u64, state: ConfigState, reason: Option<String>) {
-        let mut report = ConfigReport {
-            applied: self.applied,
-            generation,
-            state,
-            reason: reason.map(shortened),
-            local: None,
-        };
+    fn verdict(&mut self, generation: u64, state: ConfigState, reason: Option<Reason>) {
+        let (reason, why) = reason.map_or((None, None), |r| (Some(shortened(r.text)), r.why));
+        let mut report = ConfigReport { applied: self.applied, generation, state, reason, why, local: None };
         if let Some(newer) = self.report.as_ref().filter(|r| r.generation > generation) {
             report = ConfigReport { applied: self.applied, ..newer.clone() };
         }
@@ -407,22 +466,26 @@ fn not_down(seen: &Seen) -> BTreeSet<CameraId> {
 
 /// What is not as it was: every camera that was live and is still there must be live again, at least one
 /// of those that are there, and the hub must be reached.
-fn lacks(expected: &BTreeSet<CameraId>, seen: &Seen) -> Option<String> {
+fn lacks(expected: &BTreeSet<CameraId>, seen: &Seen) -> Option<Lacking> {
     let said = |c: &SeenCamera| match &c.why {
         Some(why) => format!("camera `{}` ({why})", c.id),
         None => format!("camera `{}`", c.id),
     };
-    let mut missing: Vec<String> =
-        seen.cameras.iter().filter(|c| !c.is_live() && expected.contains(&c.id)).map(said).collect();
+    let away: Vec<&SeenCamera> =
+        seen.cameras.iter().filter(|c| !c.is_live() && expected.contains(&c.id)).collect();
+    let mut missing: Vec<String> = away.iter().copied().map(said).collect();
+    let mut cameras: Vec<String> = away.iter().map(|c| c.id.to_string()).collect();
     let dark =
         !expected.is_empty() && !seen.cameras.is_empty() && !seen.cameras.iter().any(SeenCamera::is_live);
     if missing.is_empty() && dark {
         missing.push("any camera".into());
+        cameras.extend(seen.cameras.iter().map(|c| c.id.to_string()));
     }
     if !seen.linked {
         missing.push("the link to the hub".into());
     }
-    (!missing.is_empty()).then(|| format!("{} did not come back", missing.join(", ")))
+    let text = format!("{} did not come back", missing.join(", "));
+    (!missing.is_empty()).then_some(Lacking { text, cameras })
 }
 
 /// One line without control characters, of a bounded length.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use edge_core::trial::{Input, Kept, Output, Seen, SeenCamera, Trial, TrialConfig};
-use protocol::{ConfigReport, ConfigState};
+use protocol::{ConfigReport, ConfigState, ConfigWhyCode};
 use testkit::Chance;
 
 const CONFIG: TrialConfig = TrialConfig { length: Duration::from_secs(120), steady: Duration::from_secs(30) };
@@ -83,6 +83,9 @@ fn what_takes_a_camera_or_the_link_down_is_rolled_back_by_itself() {
         let (_, state, applied, reason) = last_report(&trial);
         assert_eq!((state, applied), (ConfigState::RolledBack, None));
         assert!(reason.contains(said), "{reason}");
+        let why = trial.report().unwrap().why.clone().unwrap();
+        let lost = if said.contains("link") { ConfigWhyCode::HubLost } else { ConfigWhyCode::CamerasLost };
+        assert_eq!((why.code, why.seconds), (lost, Some(120)), "{why:?}");
         // The hub says it again at every connection.
         trial.handle(secs(200), Input::Offered { generation: 1 });
         assert_eq!(outputs(&mut trial), []);

@@ -25,7 +25,7 @@ pub use alert::{
     Raised, Record, Severity, Still, TimeSource, Updated,
 };
 pub use command::{Command, Order, Outcome, Reply};
-pub use config::{ConfigReport, ConfigState, DesiredConfig};
+pub use config::{ConfigReport, ConfigState, ConfigWhy, ConfigWhyCode, DesiredConfig};
 pub use health::{CameraHealth, Health};
 pub use id::{AgentId, AlertId, CameraId, Epoch, IdError, RuleId, SiteId};
 pub use ranges::RangeSet;

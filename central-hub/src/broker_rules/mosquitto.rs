@@ -23,13 +23,28 @@ pub(super) fn acl<'a>(boxes: impl Iterator<Item = &'a Identity>) -> String {
     text
 }
 
-/// A part of mosquitto.conf, or all of it. `folder` is where the files are.
-pub(super) fn conf(folder: &str, listen: SocketAddr) -> String {
-    let (port, host) = (listen.port(), listen.ip());
+/// A part of mosquitto.conf, or all of it. `folder` is where the files are; `hubs`: a listener for hubs alone, which
+/// connect more than once by one name where several share the load.
+pub(super) fn conf(folder: &str, boxes: SocketAddr, hubs: Option<SocketAddr>) -> String {
+    let once = "# Nobody takes another one's session over.\nuse_username_as_clientid true\n";
+    let listeners =
+        listener(folder, boxes, once) + &hubs.map_or(String::new(), |at| listener(folder, at, ""));
     format!(
         "# Written by central-hub broker-config. Include it: include_dir {folder}
 per_listener_settings true
-listener {port} {host}
+{listeners}max_packet_size {MAX_PACKET_BYTES}
+max_keepalive 300
+max_inflight_messages 128
+# Retained messages are written down, so that a box's status and configuration outlive a restart.
+persistence true
+"
+    )
+}
+
+fn listener(folder: &str, at: SocketAddr, more: &str) -> String {
+    let (port, host) = (at.port(), at.ip());
+    format!(
+        "listener {port} {host}
 cafile {folder}/authority.pem
 certfile {folder}/broker.pem
 keyfile {folder}/broker.key
@@ -37,16 +52,9 @@ crlfile {folder}/revoked.pem
 tls_version tlsv1.2
 require_certificate true
 use_identity_as_username true
-# Nobody takes another one's session over.
-use_username_as_clientid true
 allow_anonymous false
 acl_file {folder}/acl
-max_packet_size {MAX_PACKET_BYTES}
-max_keepalive 300
-max_inflight_messages 128
-# Retained messages are written down, so that a box's status and configuration outlive a restart.
-persistence true
-"
+{more}"
     )
 }
 
@@ -68,5 +76,19 @@ mod tests {
         assert_eq!(gate.lines().count(), 8);
         assert!(text.contains("\nuser signalbox-hub\ntopic readwrite signalbox/#\n"));
         assert!(!text.contains("pattern") && !text.contains('+') && text.matches('#').count() == 2);
+    }
+    #[test]
+    fn only_boxes_are_held_to_one_connection() {
+        let [boxes, hubs] = [8883, 8884].map(|port| SocketAddr::from(([0, 0, 0, 0], port)));
+        let text = conf("/rules", boxes, Some(hubs));
+        let parts: Vec<&str> = text.split("listener ").skip(1).collect();
+        let once = |part: &str| part.contains("use_username_as_clientid true");
+        assert_eq!(parts.iter().map(|p| once(p)).collect::<Vec<_>>(), [true, false]);
+        assert!(
+            parts
+                .iter()
+                .all(|p| p.contains("require_certificate true\n") && p.contains("acl_file /rules/acl\n"))
+        );
+        assert_eq!(conf("/rules", boxes, None).matches("listener 8").count(), 1);
     }
 }

@@ -72,8 +72,11 @@ fn config_lines(words: &Words, config: Option<&ConfigView>) -> Vec<(String, Stri
         return vec![(words.title("config"), words.nothing_wished().to_owned())];
     };
     let mut lines = vec![(words.title("config"), words.config(config))];
-    for reason in [&config.reason, &config.local].into_iter().flatten() {
-        lines.push((words.title("reason"), reason.clone()));
+    if let Some(reason) = &config.reason {
+        lines.push((words.title("reason"), words.why(config.why.as_ref(), reason)));
+    }
+    if let Some(local) = &config.local {
+        lines.push((words.title("reason"), local.clone()));
     }
     lines
 }

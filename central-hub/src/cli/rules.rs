@@ -22,6 +22,9 @@ pub struct Command {
     /// Where the broker shall listen
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8883")]
     listen: SocketAddr,
+    /// A second listener for several hubs that share the load; no box needs to reach it
+    #[arg(long, value_name = "ADDRESS")]
+    hubs_listen: Option<SocketAddr>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -31,10 +34,13 @@ enum Kind {
 
 pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow::Result<()> {
     let Kind::Mosquitto = command.kind;
-    let mut names = host_names(&config.agents.names, &[command.listen]);
+    let listeners: Vec<_> = [Some(command.listen), command.hubs_listen].into_iter().flatten().collect();
+    let mut names = host_names(&config.agents.names, &listeners);
     let external = config.broker.external.as_deref().and_then(split_address);
     names.extend(external.map(|(host, _)| host.to_ascii_lowercase()));
-    let boxes = broker_rules::write_mosquitto(store, &command.out, command.listen, &names).await?;
+    let boxes =
+        broker_rules::write_mosquitto(store, &command.out, command.listen, command.hubs_listen, &names)
+            .await?;
     let folder = command.out.display();
     println!(
         "{}",
@@ -45,7 +51,7 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
                  2. 中心的 [broker]：external = \"主机:{port}\"，authority_file、certificate_file、key_file 指向其中的 authority.pem、hub.pem、hub.key\n\
                  3. 每次登记、换证、停用盒子后重新运行本命令，再让 mosquitto 重新读取（SIGHUP）：在此之前，已停用的盒子仍能连接\n\
                  说明见 docs/guide/external-broker.zh-CN.md",
-                port = command.listen.port()
+                port = command.hubs_listen.unwrap_or(command.listen).port()
             ),
             format!(
                 "Wrote mosquitto's rules for {boxes} boxes: {folder}\n\
@@ -53,7 +59,7 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
                  2. The hub's [broker]: external = \"HOST:{port}\", and authority_file, certificate_file, key_file: authority.pem, hub.pem, hub.key in there\n\
                  3. After each enrolment, renewal or revocation run this again and have mosquitto read it (SIGHUP): until then a revoked box is not out\n\
                  See docs/guide/external-broker.en.md",
-                port = command.listen.port()
+                port = command.hubs_listen.unwrap_or(command.listen).port()
             )
         )
     );

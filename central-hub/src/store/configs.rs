@@ -1,6 +1,6 @@
 //! What the hub wishes agents' configurations to be, and what agents say of it.
 
-use protocol::{AgentId, ConfigReport, ConfigState, DesiredConfig, SiteId, Timestamp};
+use protocol::{AgentId, ConfigReport, ConfigState, ConfigWhy, DesiredConfig, SiteId, Timestamp};
 use serde::Serialize;
 use sqlx::FromRow;
 
@@ -24,6 +24,8 @@ pub struct ConfigView {
     pub state: &'static str,
     /// Why it was not taken, or what of it was left.
     pub reason: Option<String>,
+    /// The same in a form for every language, where it is a usual reason.
+    pub why: Option<ConfigWhy>,
     /// The generation in force, as the agent last said.
     pub applied: Option<u64>,
     /// What stands against settings that were changed at the box.
@@ -125,7 +127,8 @@ pub(super) async fn put_report(tx: &mut Tx, agent: &str, report: &ConfigReport) 
         return Ok(());
     }
     let cut = |text: &Option<String>| text.as_ref().map(|t| t.chars().take(REASON_CHARS).collect());
-    let kept = ConfigReport { reason: cut(&report.reason), local: cut(&report.local), ..report.clone() };
+    let why = report.why.as_ref().map(|why| ConfigWhy { detail: cut(&why.detail), ..why.clone() });
+    let kept = ConfigReport { reason: cut(&report.reason), why, local: cut(&report.local), ..report.clone() };
     let json = serde_json::to_string(&kept)
         .map_err(|e| StoreError::Unreadable { what: "config report", value: e.to_string() })?;
     let generation = report.generation.cast_signed();
@@ -154,7 +157,8 @@ fn view(generation: u64, report: Option<ConfigReport>) -> ConfigView {
         Some(ConfigState::Refused) => "refused",
         Some(ConfigState::RolledBack) => "rolled_back",
     };
-    ConfigView { generation, state, reason: current.and_then(|r| r.reason), applied, local }
+    let (reason, why) = current.map_or((None, None), |r| (r.reason, r.why));
+    ConfigView { generation, state, reason, why, applied, local }
 }
 
 fn agent_id(text: &str) -> Result<AgentId, StoreError> {
@@ -167,11 +171,19 @@ fn unreadable(what: &'static str, value: &str) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use protocol::ConfigWhyCode;
+
     use super::*;
 
     async fn report(store: &Store, generation: u64, state: ConfigState, applied: Option<u64>) {
         let reason = (state == ConfigState::Refused).then(|| "长".repeat(2000));
-        let report = ConfigReport { applied, generation, state, reason, local: None };
+        let why = reason.as_ref().map(|text: &String| ConfigWhy {
+            code: ConfigWhyCode::Unreadable,
+            camera: None,
+            detail: Some(text.clone()),
+            seconds: None,
+        });
+        let report = ConfigReport { applied, generation, state, reason, why, local: None };
         let mut tx = store.write().await.unwrap();
         put_report(&mut tx, "gate", &report).await.unwrap();
         tx.commit().await.unwrap();
@@ -207,6 +219,7 @@ mod tests {
         let view = shown(&store).await;
         assert_eq!((view.state, view.applied), ("refused", Some(1)));
         assert_eq!(view.reason.unwrap().chars().count(), REASON_CHARS);
+        assert_eq!(view.why.unwrap().detail.unwrap().chars().count(), REASON_CHARS);
         let wish = store.newest_config(&agent).await.unwrap().unwrap();
         assert_eq!(
             (wish.config.generation, wish.config.toml.as_str(), wish.site.as_str()),

@@ -19,14 +19,16 @@ use crate::webhooks::Webhook;
 /// Whose place in the log it is.
 const FOLLOWER: &str = "outside";
 /// Changes read at a time, and incidents worked on: the database's only writer on SQLite is held meanwhile.
-const CHANGES: i64 = 1_000;
+const CHANGES: i64 = 10_000;
 const INCIDENTS: usize = 100;
 
 /// What one pass came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
-    /// Everything that is committed was read.
+    /// Everything that is committed was read, and there was something.
     Done,
+    /// Nothing was new.
+    Idle,
     /// There is more.
     More,
 }
@@ -37,7 +39,7 @@ impl Store {
         let place = "SELECT through, scan FROM followers WHERE name = $1";
         let (through, scan): (i64, Option<String>) = self.read().one(sql(place).bind(FOLLOWER)).await?;
         if scan.is_none() && through == self.latest_change().await? {
-            return Ok(Pass::Done);
+            return Ok(Pass::Idle);
         }
         let mut tx = self.write().await?;
         tx.lock(FOLLOWER).await?;
@@ -69,7 +71,7 @@ async fn read_on(
 ) -> Result<Pass, StoreError> {
     let statement = sql("SELECT change, subject FROM changes WHERE change > $1 ORDER BY change LIMIT $2");
     let rows: Vec<(i64, String)> = tx.all(statement.bind(through).bind(CHANGES)).await?;
-    let Some((first, _)) = rows.first() else { return Ok(Pass::Done) };
+    let Some((first, _)) = rows.first() else { return Ok(Pass::Idle) };
     if *first != through + 1 {
         // Some were dropped, or the database was restored: whatever they were about, it is read anew.
         tracing::warn!(through, first, "the change log was read too late, incidents are read anew");

@@ -25,6 +25,9 @@ use crate::store::{Store, StoreError};
 
 /// Another process may have committed something without telling us.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
+/// After a pass that found something: an incident in a storm changes with each of its alerts, and whoever reads
+/// slower reads it once.
+const PACE: Duration = Duration::from_millis(500);
 /// After an error of the database.
 const REST: Duration = Duration::from_secs(5);
 /// Messages under way to one receiver.
@@ -72,6 +75,7 @@ pub async fn follow(store: Store, names: Arc<Names>, receivers: Arc<Vec<Webhook>
     loop {
         match store.follow_outside(&names, &receivers).await {
             Ok(Pass::More) if !stop.is_cancelled() => continue,
+            Ok(Pass::Done) => rest(&stop, PACE).await,
             Ok(_) => {}
             Err(error) if error.is_transient() => continue,
             Err(error) => {

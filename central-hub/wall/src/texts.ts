@@ -1,6 +1,8 @@
 //! Every word of the wall, in both languages. A text missing in one of them fails `npm run check`.
 //! Words for codes of the wire (kinds, states, reasons) fall back to the code itself.
 
+import type { ConfigWhy } from './wire'
+
 const zh = {
   product: '信号箱',
   productOther: 'Signalbox',
@@ -106,6 +108,20 @@ const zh = {
     refused: (n: string) => `盒子没有采用第 ${n} 版配置，仍按原来的运行`,
     rolled_back: (n: string) => `第 ${n} 版配置试运行不正常，盒子已自动退回`,
   } as Record<string, (n: string) => string>,
+  because: (what: string, why: string) => `${what}：${why}`,
+  /** Why a configuration was not taken, by code; the box's own words are in the tooltip. */
+  configWhy: {
+    locked: () => '盒子自己的设置写明 locked = true，不接受远程修改',
+    local_only: ({ detail }) => `[${detail}] 只能在盒子上设置`,
+    secret: ({ detail }) => `${detail} 会带出密码；密码只能在盒子上输入`,
+    no_pipeline: ({ camera, detail }) => `摄像机 ${camera}：盒子上没有处理流程 ${detail}`,
+    no_password: ({ camera, detail }) => `摄像机 ${camera}：盒子上没有用户 ${detail} 的密码，请先在盒子上输入`,
+    other_host: ({ camera }) => `摄像机 ${camera}：网址指向另一台主机，请在盒子上设置地址`,
+    check_hangs: ({ seconds }) => `检查超过 ${seconds} 秒仍未完成：某个模型或处理流程读不出来`,
+    broken_off: () => '试运行期间盒子停止运行或断电',
+    cameras_lost: ({ detail, seconds }) => `${seconds} 秒内没有恢复稳定的摄像机：${detail}`,
+    hub_lost: ({ seconds }) => `${seconds} 秒内没有恢复与中心的稳定连接`,
+  } as Record<string, (of: ConfigWhy) => string>,
   since: (age: string) => `已 ${age}`,
   lastSeen: (age: string) => `最后联系 ${age}前`,
   agentsOnline: '盒子在线',
@@ -248,6 +264,19 @@ const en: Texts = {
   configTrouble: {
     refused: (n) => `The box did not take configuration ${n}; it goes on as before`,
     rolled_back: (n) => `Configuration ${n} did not work; the box went back by itself`,
+  },
+  because: (what, why) => `${what}: ${why}`,
+  configWhy: {
+    locked: () => 'The box\'s own settings say locked = true: nothing changes from afar',
+    local_only: ({ detail }) => `[${detail}] is set at the box alone`,
+    secret: ({ detail }) => `${detail} would carry a password; passwords are entered at the box`,
+    no_pipeline: ({ camera, detail }) => `Camera ${camera}: the box has no pipeline ${detail}`,
+    no_password: ({ camera, detail }) => `Camera ${camera}: the box has no password for user ${detail}; enter it there first`,
+    other_host: ({ camera }) => `Camera ${camera}: its address names another host; set it at the box`,
+    check_hangs: ({ seconds }) => `Checking it took longer than ${seconds} s: a model or pipeline cannot be read`,
+    broken_off: () => 'The box stopped or lost power while it was on trial',
+    cameras_lost: ({ detail, seconds }) => `Cameras that were not well again within ${seconds} s: ${detail}`,
+    hub_lost: ({ seconds }) => `The hub was not reached again within ${seconds} s`,
   },
   since: (age) => `for ${age}`,
   lastSeen: (age) => `last heard ${age} ago`,

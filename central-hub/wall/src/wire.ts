@@ -98,11 +98,20 @@ export interface Agent {
   config?: AgentConfig | null
 }
 
+export interface ConfigWhy {
+  code: string
+  camera?: string
+  detail?: string
+  seconds?: number
+}
+
 export interface AgentConfig {
   generation: number
   state: 'pending' | 'trying' | 'applied' | 'refused' | 'rolled_back'
   /** One plain English sentence, from the box. */
   reason: string | null
+  /** The same in a form for every language, where it is a usual reason. */
+  why?: ConfigWhy | null
   applied: number | null
 }
 

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use edge_core::trial::{Input, Output, Seen, Trial};
-use protocol::{ConfigReport, ConfigState, DesiredConfig};
+use edge_core::trial::{Input, Output, Reason, Seen, Trial};
+use protocol::{ConfigReport, ConfigState, ConfigWhyCode, DesiredConfig};
 
 use super::folder::Folder;
 use super::{Desired, DesiredError, Merged, Shelf, merge};
@@ -19,7 +19,7 @@ pub trait Station {
     type Ready;
 
     /// Loads pipelines, models and passwords; says what is missing.
-    fn check(&self, config: &Config) -> Result<Self::Ready, String>;
+    fn check(&self, config: &Config) -> Result<Self::Ready, Reason>;
 
     /// Ends what runs and starts this.
     fn switch(&mut self, config: &Config, ready: Self::Ready) -> Result<(), String>;
@@ -51,8 +51,8 @@ impl<R> Start<R> {
     pub fn read(
         local: Config,
         folder: Folder,
-        check: impl Fn(&Config) -> Result<R, String>,
-    ) -> Result<Self, String> {
+        check: impl Fn(&Config) -> Result<R, Reason>,
+    ) -> Result<Self, Reason> {
         let found = folder.read();
         for problem in &found.problems {
             tracing::error!(%problem, "kept configuration cannot be read");
@@ -60,7 +60,7 @@ impl<R> Start<R> {
         let mut trial = Trial::resume(local.desired.trial(), found.kept);
         let mut texts = BTreeMap::new();
         if let (Some(generation), Some(text)) = (trial.applied(), found.applied) {
-            let whole = text.map_err(|e| e.to_string()).and_then(|text| {
+            let whole = text.map_err(|e| Reason::from(e.to_string())).and_then(|text| {
                 let merged = merged(&local, generation, &text)?;
                 let ready = check(&merged.config)?;
                 texts.insert(generation, text);
@@ -69,7 +69,7 @@ impl<R> Start<R> {
             match whole {
                 Ok((config, ready)) => return Ok(Self { config, ready, local, folder, trial, texts }),
                 Err(reason) => {
-                    tracing::error!(generation, reason, "kept configuration is not used");
+                    tracing::error!(generation, %reason, "kept configuration is not used");
                     trial.handle(Duration::ZERO, Input::Left { reason });
                 }
             }
@@ -178,7 +178,7 @@ impl<S: Station> Keeper<S> {
             Config::read(&self.local.file).map_err(|e| settings::in_one_line(&e)).and_then(|local| {
                 same_box(&self.local, &local)?;
                 let (config, left) = self.together(&local);
-                let ready = self.station.check(&config)?;
+                let ready = self.station.check(&config).map_err(|reason| reason.text)?;
                 Ok((local, config, left, ready))
             });
         let (local, config, left, ready) = match checked {
@@ -186,7 +186,7 @@ impl<S: Station> Keeper<S> {
             Err(why) => return Ok(Err(why)),
         };
         if let Err(why) = self.station.switch(&config, ready) {
-            let back = self.station.check(&self.running);
+            let back = self.station.check(&self.running).map_err(|reason| reason.text);
             back.and_then(|ready| self.station.switch(&self.running, ready)).map_err(Stranded)?;
             return Ok(Err(why));
         }
@@ -200,7 +200,7 @@ impl<S: Station> Keeper<S> {
     }
 
     /// These own settings with the wish in force, or alone and why.
-    fn together(&self, local: &Config) -> (Config, Option<String>) {
+    fn together(&self, local: &Config) -> (Config, Option<Reason>) {
         let applied =
             self.trial.applied().and_then(|generation| Some((generation, self.texts.get(&generation)?)));
         match applied.map(|(generation, text)| merged(local, generation, text)) {
@@ -247,17 +247,17 @@ impl<S: Station> Keeper<S> {
         Ok(())
     }
 
-    fn check(&mut self, generation: u64) -> Result<Option<String>, String> {
+    fn check(&mut self, generation: u64) -> Result<Option<String>, Reason> {
         self.prepared = None;
         let text = self.texts.get(&generation).ok_or("its text is not here")?;
         let Merged { config, note } = merged(&self.local, generation, text)?;
         passwords(&self.local, &config)?;
-        let ready = self.station.check(&config)?;
+        let ready = self.station.check(&config).map_err(|reason| reason.text)?;
         self.prepared = Some((generation, config, ready));
         Ok(note)
     }
 
-    fn start(&mut self, generation: u64) -> Result<(), String> {
+    fn start(&mut self, generation: u64) -> Result<(), Reason> {
         let (_, config, ready) =
             self.prepared.take().filter(|(of, ..)| *of == generation).ok_or("it was not checked")?;
         let text = self.texts.get(&generation).ok_or("its text is not here")?;
@@ -268,7 +268,7 @@ impl<S: Station> Keeper<S> {
         Ok(())
     }
 
-    fn confirm(&mut self, generation: u64) -> Result<(), String> {
+    fn confirm(&mut self, generation: u64) -> Result<(), Reason> {
         let text = self.texts.get(&generation).ok_or("its text is not here")?;
         self.folder.confirm(generation, text).map_err(|e| e.to_string())?;
         self.station.settle(&self.running);
@@ -278,20 +278,21 @@ impl<S: Station> Keeper<S> {
     fn roll_back(&mut self, to: Option<u64>) -> Result<(), Stranded> {
         self.forget();
         let (config, mut left) = self.together(&self.local);
-        let started = self.station.check(&config).and_then(|ready| self.station.switch(&config, ready));
+        let checked = self.station.check(&config);
+        let started = checked.and_then(|ready| Ok(self.station.switch(&config, ready)?));
         match started {
             Ok(()) => self.running = config,
             Err(reason) if to.is_some() => {
-                let ready = self.station.check(&self.local).map_err(Stranded)?;
+                let ready = self.station.check(&self.local).map_err(|reason| Stranded(reason.text))?;
                 self.station.switch(&self.local, ready).map_err(Stranded)?;
                 self.running = self.local.clone();
                 left = Some(reason);
             }
-            Err(reason) => return Err(Stranded(reason)),
+            Err(reason) => return Err(Stranded(reason.text)),
         }
         if let Some(reason) = left {
             tracing::error!(
-                reason,
+                %reason,
                 "the configuration of before is not used either; the box's own is in force"
             );
             self.trial.handle((self.clock)(), Input::Left { reason });
@@ -327,6 +328,7 @@ impl<S: Station> Keeper<S> {
                 generation: 0,
                 state: ConfigState::Applied,
                 reason: None,
+                why: None,
                 local: None,
             };
             report.get_or_insert(nothing).local = Some(problem.chars().take(400).collect());
@@ -335,26 +337,28 @@ impl<S: Station> Keeper<S> {
     }
 }
 
-fn merged(local: &Config, generation: u64, text: &str) -> Result<Merged, String> {
+fn merged(local: &Config, generation: u64, text: &str) -> Result<Merged, Reason> {
     // Looked at first: a locked box has nothing to say about the text.
     if local.locked {
-        return Err(DesiredError::Locked.to_string());
+        return Err(DesiredError::Locked.into());
     }
-    let desired = Desired::read(text, generation).map_err(|e| e.to_string())?;
-    merge(local, &desired, &Shelf::of(local)).map_err(|e| e.to_string())
+    let desired = Desired::read(text, generation)?;
+    Ok(merge(local, &desired, &Shelf::of(local))?)
 }
 
 /// Whether every user that a wish brought in has a password at the box.
-fn passwords(local: &Config, config: &Config) -> Result<(), String> {
+fn passwords(local: &Config, config: &Config) -> Result<(), Reason> {
     for camera in config.cameras.iter().filter(|c| !c.user.is_empty()) {
         let before = local.cameras.iter().find(|c| c.id == camera.id);
         let known = before.is_some_and(|before| before.user == camera.user);
         let sealed = camera.secrets.as_ref().is_some_and(|s| s.has(&camera.id));
         if !known && !sealed && camera.password_file.is_none() {
-            return Err(format!(
+            let text = format!(
                 "camera `{}` has the user `{}` and no password at the box: enter it there first (edge-agent camera)",
                 camera.id, camera.user
-            ));
+            );
+            let reason = Reason::new(ConfigWhyCode::NoPassword, text);
+            return Err(reason.of_camera(&camera.id).detail(&camera.user));
         }
     }
     Ok(())

@@ -73,8 +73,7 @@ pub fn merge(local: &Config, desired: &Desired, shelf: &Shelf) -> Result<Merged,
         config.spool.cap = cap;
     }
     for wish in &desired.cameras {
-        camera(&mut config, local, wish, shelf, &mut notes)
-            .map_err(|why| DesiredError::Wrong(format!("camera `{}`: {why}", wish.id)))?;
+        camera(&mut config, local, wish, shelf, &mut notes)?;
     }
     config.check().map_err(DesiredError::Wrong)?;
     let note = (!notes.is_empty()).then(|| notes.join("; "));
@@ -103,9 +102,10 @@ fn camera(
     wish: &CameraWish,
     shelf: &Shelf,
     notes: &mut Vec<String>,
-) -> Result<(), String> {
+) -> Result<(), DesiredError> {
+    let wrong = |why: String| DesiredError::Wrong(format!("camera `{}`: {why}", wish.id));
     if let Some(url) = &wish.url {
-        own_place(local, url)?;
+        own_place(local, url).map_err(wrong)?;
     }
     let at = config.cameras.iter().position(|c| c.id == wish.id);
     if let Some(at) = at
@@ -126,12 +126,7 @@ fn camera(
                 && !wish.user.as_deref().is_some_and(str::is_empty)
                 && host(url) != host(&known.url)
             {
-                return Err(
-                    "its url names another host than the one that its password was entered for: set \
-                            the address at the box (edge-agent camera add), or take the password away with \
-                            `user = \"\"`"
-                        .into(),
-                );
+                return Err(DesiredError::OtherHost { camera: wish.id.clone() });
             }
             if let Some(url) = &wish.url {
                 known.url = url.clone();
@@ -139,7 +134,9 @@ fn camera(
             change(known, wish, shelf)?;
         }
         None => {
-            let url = wish.url.clone().ok_or("the box has no such camera, and a new one needs a `url`")?;
+            let url = wish.url.clone();
+            let url =
+                url.ok_or_else(|| wrong("the box has no such camera, and a new one needs a `url`".into()))?;
             let mut new = blank(local, wish, url);
             change(&mut new, wish, shelf)?;
             config.cameras.push(new);
@@ -160,7 +157,7 @@ fn own_place(local: &Config, url: &RtspUrl) -> Result<(), String> {
     }
 }
 
-fn change(camera: &mut CameraConfig, wish: &CameraWish, shelf: &Shelf) -> Result<(), String> {
+fn change(camera: &mut CameraConfig, wish: &CameraWish, shelf: &Shelf) -> Result<(), DesiredError> {
     if let Some(name) = &wish.name {
         camera.name = name.clone();
     }
@@ -168,7 +165,12 @@ fn change(camera: &mut CameraConfig, wish: &CameraWish, shelf: &Shelf) -> Result
         camera.user = user.clone();
     }
     if let Some(pipeline) = &wish.pipeline {
-        camera.pipeline = Some(shelf.find(pipeline.as_str())?);
+        let found = shelf.find(pipeline.as_str()).map_err(|text| DesiredError::NoPipeline {
+            camera: wish.id.clone(),
+            name: pipeline.to_string(),
+            text,
+        })?;
+        camera.pipeline = Some(found);
     }
     if let Some(transport) = wish.transport {
         camera.transport = transport;

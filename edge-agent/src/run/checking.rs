@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use edge_core::trial::Reason;
+use protocol::ConfigWhyCode;
+
 /// A check that takes longer has failed. A small box loads its models in a few seconds.
 pub(super) const LONGEST: Duration = Duration::from_secs(120);
 /// Checks that hang hold memory: so many may be left behind.
@@ -17,9 +20,9 @@ static LEFT: AtomicUsize = AtomicUsize::new(0);
 pub(super) fn within<T: Send + 'static>(
     limit: Duration,
     load: impl FnOnce() -> Result<T, String> + Send + 'static,
-) -> Result<T, String> {
+) -> Result<T, Reason> {
     if LEFT.load(Ordering::Acquire) >= MOST_LEFT {
-        return Err("earlier checks still hang: look at the disk, and restart the agent".to_owned());
+        return Err("earlier checks still hang: look at the disk, and restart the agent".into());
     }
     let (give, wait) = mpsc::sync_channel(0);
     let work = move || {
@@ -33,14 +36,15 @@ pub(super) fn within<T: Send + 'static>(
         .spawn(work)
         .map_err(|error| format!("cannot start a thread to check it: {error}"))?;
     match wait.recv_timeout(limit) {
-        Ok(outcome) => outcome,
-        Err(RecvTimeoutError::Disconnected) => Err("checking it ended without an answer".to_owned()),
+        Ok(outcome) => Ok(outcome?),
+        Err(RecvTimeoutError::Disconnected) => Err("checking it ended without an answer".into()),
         Err(RecvTimeoutError::Timeout) => {
             LEFT.fetch_add(1, Ordering::AcqRel);
-            Err(format!(
-                "checking it took longer than {} s, so it is not taken: a model or pipeline cannot be read",
-                limit.as_secs()
-            ))
+            let seconds = limit.as_secs();
+            let text = format!(
+                "checking it took longer than {seconds} s, so it is not taken: a model or pipeline cannot be read"
+            );
+            Err(Reason::new(ConfigWhyCode::CheckHangs, text).seconds(seconds))
         }
     }
 }
@@ -62,10 +66,10 @@ mod tests {
             let outcome = within(Duration::from_millis(50), move || {
                 Pipeline::load(&path).map(drop).map_err(|e| e.to_string())
             });
-            assert!(outcome.as_ref().is_err_and(|e| e.contains("took longer")), "{outcome:?}");
+            assert!(outcome.as_ref().is_err_and(|e| e.text.contains("took longer")), "{outcome:?}");
         }
         let outcome = within(LONGEST, || Ok(()));
-        assert!(outcome.as_ref().is_err_and(|e| e.contains("still hang")), "{outcome:?}");
+        assert!(outcome.as_ref().is_err_and(|e| e.text.contains("still hang")), "{outcome:?}");
         // They come to their end, and checks are made again.
         for path in &pipes {
             std::fs::write(path, "rubbish").unwrap();

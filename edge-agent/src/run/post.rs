@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use edge_core::trial::Reason;
 use protocol::ConfigReport;
 use tokio::sync::watch;
 
@@ -25,7 +26,7 @@ pub(super) struct Post {
 }
 
 /// Loads everything, and asks that whoever has a user has a password.
-pub(super) fn check(config: &Config) -> Result<Prepared, String> {
+pub(super) fn check(config: &Config) -> Result<Prepared, Reason> {
     let config = config.clone();
     checking::within(checking::LONGEST, move || Prepared::load(&config).map_err(|error| in_one_line(&error)))
 }
@@ -33,7 +34,7 @@ pub(super) fn check(config: &Config) -> Result<Prepared, String> {
 impl Station for Post {
     type Ready = Prepared;
 
-    fn check(&self, config: &Config) -> Result<Prepared, String> {
+    fn check(&self, config: &Config) -> Result<Prepared, Reason> {
         check(config)
     }
 

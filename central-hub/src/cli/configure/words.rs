@@ -1,6 +1,6 @@
 //! What the two commands say, in the operator's language.
 
-use protocol::AgentId;
+use protocol::{AgentId, ConfigWhy, ConfigWhyCode};
 
 use crate::cli::words::Language;
 use crate::store::configs::ConfigView;
@@ -84,6 +84,38 @@ impl Words {
         }
     }
 
+    /// Why a wish was not taken. `english`: the box's own words, for readers of English and for reasons that
+    /// have no others.
+    pub fn why(&self, why: Option<&ConfigWhy>, english: &str) -> String {
+        let Some(why) = why.filter(|_| self.chinese) else { return english.to_owned() };
+        let detail = why.detail.as_deref().unwrap_or("");
+        let seconds = why.seconds.unwrap_or(0);
+        let text = match why.code {
+            ConfigWhyCode::Locked => "盒子自己的设置写明 locked = true，不接受远程修改".to_owned(),
+            ConfigWhyCode::Unreadable => format!("配置写法有误：{english}"),
+            ConfigWhyCode::LocalOnly => format!("[{detail}] 只能在盒子上设置"),
+            ConfigWhyCode::Secret => {
+                format!("{detail} 会带出密码；密码只能在盒子上输入（edge-agent camera）")
+            }
+            ConfigWhyCode::NoPipeline => format!("盒子上没有处理流程 {detail}"),
+            ConfigWhyCode::NoPassword => {
+                format!("盒子上没有用户 {detail} 的密码：请先在盒子上输入（edge-agent camera）")
+            }
+            ConfigWhyCode::OtherHost => {
+                "网址指向另一台主机，而密码是为原来的主机输入的：请在盒子上设置地址".to_owned()
+            }
+            ConfigWhyCode::CheckHangs => format!("检查超过 {seconds} 秒仍未完成：某个模型或处理流程读不出来"),
+            ConfigWhyCode::BrokenOff => "试运行期间盒子停止运行或断电，已恢复原来的配置".to_owned(),
+            ConfigWhyCode::CamerasLost => format!("{seconds} 秒内没有恢复稳定的摄像机：{detail}"),
+            ConfigWhyCode::HubLost => format!("{seconds} 秒内没有恢复与中心的稳定连接"),
+            ConfigWhyCode::Other => return english.to_owned(),
+        };
+        match &why.camera {
+            Some(camera) => format!("摄像机 {camera}：{text}"),
+            None => text,
+        }
+    }
+
     pub fn config(&self, config: &ConfigView) -> String {
         let generation = config.generation;
         let what = match (self.chinese, config.state) {
@@ -119,7 +151,14 @@ mod tests {
 
     #[test]
     fn both_languages_say_which_one_is_in_force() {
-        let view = |state, applied| ConfigView { generation: 4, state, reason: None, applied, local: None };
+        let view = |state, applied| ConfigView {
+            generation: 4,
+            state,
+            reason: None,
+            why: None,
+            applied,
+            local: None,
+        };
         let (zh, en) = (Words { chinese: true }, Words { chinese: false });
         assert_eq!(zh.config(&view("refused", Some(3))), "第 4 版：被盒子拒绝；生效的是第 3 版");
         assert_eq!(
@@ -128,5 +167,14 @@ mod tests {
         );
         assert_eq!(en.config(&view("applied", Some(4))), "4: in force");
         assert_eq!(zh.title("agent"), "盒子          ");
+        let why: ConfigWhy =
+            serde_json::from_str(r#"{"code": "no_pipeline", "camera": "gate", "detail": "night"}"#).unwrap();
+        assert_eq!(zh.why(Some(&why), "no such"), "摄像机 gate：盒子上没有处理流程 night");
+        assert_eq!(
+            (en.why(Some(&why), "no such"), zh.why(None, "no such")),
+            ("no such".into(), "no such".into())
+        );
+        let newer: ConfigWhy = serde_json::from_str(r#"{"code": "too_blue"}"#).unwrap();
+        assert_eq!(zh.why(Some(&newer), "too blue"), "too blue");
     }
 }

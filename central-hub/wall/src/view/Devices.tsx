@@ -115,7 +115,11 @@ function HealthLine(props: { health: Health }) {
 }
 
 /** What the box said against the hub's configuration, if it said anything. */
-const configTrouble = (agent: SeenAgent): string | undefined =>
-  agent.config ? t().configTrouble[agent.config.state]?.(String(agent.config.generation)) : undefined
+const configTrouble = (agent: SeenAgent): string | undefined => {
+  const config = agent.config
+  const trouble = config && t().configTrouble[config.state]?.(String(config.generation))
+  const why = config?.why && t().configWhy[config.why.code]?.(config.why)
+  return trouble && why ? t().because(trouble, why) : trouble || undefined
+}
 
 const age = (desk: Desk, since: string): string => rough(Math.max(0, desk.now() - Date.parse(since)))

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use edge_core::trial::{Seen, SeenCamera};
+use edge_core::trial::{Reason, Seen, SeenCamera};
 use protocol::{ConfigReport, DesiredConfig, Timestamp};
 
 use super::super::folder::Folder;
@@ -94,7 +94,7 @@ pub struct YardBook {
 /// Loads what the agent loads but models, and plays the cameras.
 pub struct Yard(Rc<RefCell<YardBook>>);
 
-fn check(config: &Config) -> Result<(), String> {
+fn check(config: &Config) -> Result<(), Reason> {
     for camera in &config.cameras {
         camera.credentials().map_err(|e| e.to_string())?;
         let path = config.pipeline_of(camera);
@@ -107,7 +107,7 @@ fn check(config: &Config) -> Result<(), String> {
 impl Station for Yard {
     type Ready = ();
 
-    fn check(&self, config: &Config) -> Result<(), String> {
+    fn check(&self, config: &Config) -> Result<(), Reason> {
         check(config)
     }
 
