@@ -5,6 +5,7 @@
 //! the sink that was given.
 
 mod backoff;
+mod digest_only;
 pub(crate) mod fence;
 mod permit;
 pub(crate) mod reach;

@@ -63,6 +63,9 @@ impl ProbeError {
                 r if r.contains("no stream of that path") => {
                     "摄像机没有这个路径的视频流：检查网址".to_owned()
                 }
+                r if r.contains("in the open") => {
+                    "摄像机只接受明文密码（RTSP Basic），因此没有发送：请在摄像机上启用 Digest".to_owned()
+                }
                 r if r.contains("another address") => {
                     "摄像机指向另一个地址，不会跟随；如果那是对的，请把它设为摄像机的网址".to_owned()
                 }
@@ -72,6 +75,7 @@ impl ProbeError {
             Self::NoPicture => format!("已连接，但 {} 秒内没有图像：检查摄像机的码流设置", CONNECT.as_secs()),
             Self::Start(StartError::Missing(missing)) => missing.to_string(),
             Self::Start(StartError::Reach(reach)) => reach.zh(),
+            Self::Start(bare @ StartError::Bare) => bare.to_string(),
         };
         Text::new(zh, self.to_string())
     }

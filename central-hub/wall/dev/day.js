@@ -63,3 +63,54 @@ export function fill(hub, { well = false, count = 70 } = {}) {
   for (const agent of agents(well)) hub.agent(agent, true)
   for (let n = count; n > 0; n--) hub.alert(happening(n, 0.15 + n * n * 0.11 + n * 0.8), true)
 }
+
+const report = (words, place) => ({ reporter: 'guard', words, place, x: null, y: null, lat: 30.25, lon: 120.15, area: null })
+
+/** What a grid member has to do this morning; who they are. */
+export const STREET = { chen: { name: '陈网格', roles: ['grid_member'] } }
+export function fillStreet(hub) {
+  const mine = { assigned: { member: 'chen' } }
+  const since = (seconds) => Date.now() - seconds * 1000
+  hub.incidents.add({ kind: 'fire_lane_blocked', severity: 'high', report: report('面包车挡住消防通道', '西门停车场'), clock_from: since(40), ...mine }, true)
+  const quarrel = hub.incidents.add({
+    kind: 'quarrel', report: report('两家因停车争吵，声音很大', '东街 12 号门前'), clock_from: since(200), targets: { acknowledge: 60_000, dispatch: 300_000, arrive: 900_000 }, ...mine,
+  }, true)
+  hub.incidents.act(quarrel, '王值班', { step: 'dispatch', to: { member: 'chen' }, note: '东街 12 号门前，请先劝开' })
+  hub.incidents.add({ kind: 'street_light', severity: 'low', report: report('路灯不亮', '市场北门'), clock_from: since(3000), targets: { acknowledge: 14_400_000 }, ...mine }, true)
+}
+
+/** Open incidents of every sort, with alerts, people to send, and something that is late. */
+export function fillQueue(hub) {
+  const since = (seconds) => Date.now() - seconds * 1000
+  const at = (seconds) => new Date(since(seconds)).toISOString()
+  hub.incidents.unit({ site: SITE, unit: 'patrol-1', name: '巡逻一队', members: ['li', 'zhou'] })
+  hub.incidents.unit({ site: SITE, unit: 'patrol-2', name: '巡逻二队', members: ['chen'] })
+  const seen = (part, alerts, seconds) => {
+    const cameras = [...new Map(alerts.map((one) => [one.camera, { agent: one.agent, camera: one.camera }])).values()]
+    const it = hub.incidents.add({ site: SITE, cameras, alerts: alerts.length, kind: alerts[0].kind, severity: alerts[0].severity, clock_from: since(seconds), ...part }, true)
+    alerts.forEach((alert, n) => {
+      const why = n === 0 ? { how: 'opened' } : alert.camera === alerts[0].camera
+        ? { how: 'linked', agent: alert.agent, camera: alert.camera, relation: 'same', gap_ms: 8000, first: since(seconds), last: since(seconds - 8 * n) }
+        : { how: 'linked', agent: alerts[0].agent, camera: alerts[0].camera, relation: 'near', metres: 35, gap_ms: 12_000, first: since(seconds), last: since(seconds - 8 * n) }
+      const told = hub.alert({ site: SITE, ...alert, at: at(seconds - 8 * n), received_at: at(seconds - 8 * n), incident: it.incident, because: why }, true)
+      it.opener ??= told.id
+    })
+    return it
+  }
+  const [fence, gate, hall, dock, parking, fence2] = HAPPENINGS
+  seen({ severity: 'critical' }, [fence, { ...fence2, agent: 'box-east' }, fence], 34)
+  seen({}, [gate], 96)
+  seen({}, [hall, hall], 21)
+  const light = hub.incidents.add({ site: SITE, kind: 'street_light', severity: 'low', origin: 'grid', alerts: 0, clock_from: since(5400), targets: { acknowledge: 14_400_000 }, report: { reporter: 'chen', words: '市场北门路灯不亮', place: '市场北门', x: null, y: null, lat: null, lon: null, area: null } }, true)
+  hub.incidents.act(light, 'guard', { step: 'acknowledge' })
+  const quarrel = hub.incidents.add({ site: SITE, kind: 'quarrel', origin: 'operator', alerts: 0, clock_from: since(260), targets: { acknowledge: 60_000, dispatch: 300_000, arrive: 900_000 }, report: { reporter: 'guard', words: '两家因停车争吵，声音很大', place: '东街 12 号门前', x: null, y: null, lat: 30.25, lon: 120.15, area: null } }, true)
+  hub.incidents.act(quarrel, 'guard', { step: 'dispatch', to: { unit: 'patrol-2' } })
+  hub.incidents.act(quarrel, 'chen', { step: 'accept' }, 'grid_member')
+  const late = seen({}, [dock], 400)
+  hub.incidents.act(late, 'guard', { step: 'acknowledge' })
+  hub.incidents.mark(late, 'overdue', { target: 'dispatch', since: since(100) }, { overdue: ['dispatch'] })
+  hub.incidents.mark(late, 'escalated', { level: 1, because: 'dispatch', since: since(100) }, { level: 1 })
+  const done = seen({}, [parking], 1800)
+  hub.incidents.act(done, 'guard', { step: 'dispatch', to: { unit: 'patrol-1' } })
+  hub.incidents.act(done, 'li', { step: 'resolve', note: '司机已驶离' })
+}

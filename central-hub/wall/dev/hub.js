@@ -4,30 +4,35 @@ import { createServer } from 'node:http'
 import { readFile } from 'node:fs/promises'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { startIncidents } from './incidents.js'
 import { drawn } from './scenes.js'
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url))
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
-const POLICY = "default-src 'self'; require-trusted-types-for 'script'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+const POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'; require-trusted-types-for 'script'"
 
 /** Starts it on a free port (or the one given) and answers with its hands.
  *  `user`: who may sign in, with which password, called what; `code`: what the second factor shows, where one is
- *  set up; `tokens`: one-time links. */
-export async function startHub({ port = 0, user = 'guard', name = '王值班', password = 'lamp', code = '', tokens = ['once'] } = {}) {
+ *  set up; `tokens`: one-time links; `roles`: of that user; `people`: others, who sign in by the link `as:USER`. */
+export async function startHub({ port = 0, user = 'guard', name = '王值班', password = 'lamp', code = '', tokens = ['once'], roles = ['operator'], people = {} } = {}) {
+  const everybody = { [user]: { name, roles }, ...people }
   const state = {
     /** @type {any[]} */ alerts: [],
     /** @type {any[]} */ agents: [],
-    stills: new Map(), sessions: new Set(), tokens: new Set(tokens),
+    stills: new Map(), sessions: new Map(), tokens: new Set(tokens),
     feeds: new Set(), events: [], serial: 0, seq: 0, tries: 0, feedOpen: true, silent: false, feedRequests: 0,
+    /** How many answers to what is sent (POST) are lost on the way, after it was done. */ losing: 0, requests: [],
   }
   const send = (type, value) => {
     const event = { id: ++state.serial, type, text: `id: ${state.serial}\nevent: ${type}\ndata: ${JSON.stringify(value)}\n\n` }
     state.events.push(event)
     for (const feed of state.feeds) feed.write(event.text)
   }
+  const incidents = startIncidents({ send, alertsOf: (incident) => state.alerts.filter((alert) => alert.incident === incident) })
   const server = createServer((request, response) => {
+    state.requests.push(`${request.method} ${request.url}`)
     if (state.silent) return void request.socket.destroy()
-    answer(state, { user, name, password, code }, request, response).catch((error) => {
+    answer(state, { user, password, code, everybody, incidents }, request, response).catch((error) => {
       response.writeHead(500, { 'Content-Type': 'application/json' })
       response.end(JSON.stringify({ error: { code: 'broken', message: String(error) } }))
     })
@@ -36,6 +41,7 @@ export async function startHub({ port = 0, user = 'guard', name = '王值班', p
   const dropFeeds = () => state.feeds.forEach((feed) => feed.destroy())
   return {
     state,
+    incidents,
     address: `http://127.0.0.1:${server.address().port}`,
     /** Adds an alert; `quietly` only to the list. Answers with it. */
     alert(part = {}, quietly = false) {
@@ -82,13 +88,20 @@ function alertOf(state, part) {
     id, site: 'east', agent, epoch: 1, seq, camera: 'gate', camera_name: '东门', kind: 'LineDetector/Crossed', rule: 'line-1',
     rule_name: null, severity: 'medium', direction: null, track: seq, object_class: object, confidence: 0.87, box, test: false, at,
     time_source: 'camera', uncertainty_ms: 40, received_at: at, ended_at: null, not_durable: false,
-    still: { state: 'sent', url: `/api/v1/alerts/${id}/still` }, ...told,
+    incident: null, because: null, still: { state: 'sent', url: `/api/v1/alerts/${id}/still` }, ...told,
   }
 }
 
 async function answer(state, proof, request, response) {
   const url = new URL(request.url, 'http://hub')
   const say = (status, value, headers = {}) => {
+    if (state.losing > 0 && request.method === 'POST' && status === 201) {
+      state.losing--
+      // cut within the answer: a connection that breaks before it makes Chromium send the request again by itself
+      response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': 9999 })
+      response.write('{', () => request.socket.destroy())
+      return
+    }
     response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers })
     response.end(value === undefined ? undefined : JSON.stringify(value))
   }
@@ -99,19 +112,25 @@ async function answer(state, proof, request, response) {
   if (path === '/session' && request.method === 'POST') {
     const asked = JSON.parse(await body(request))
     if (++state.tries > 5) return refuse(429, 'too_many_tries', { 'Retry-After': '90' })
+    const other = /^as:(\w+)$/.exec(asked.token ?? '')?.[1]
+    if (other && proof.everybody[other]) return enter(state, proof, other, say)
     const good = asked.token ? state.tokens.has(asked.token) : asked.user === proof.user && asked.password === proof.password
     if (!good) return refuse(401, 'wrong')
     if (proof.code && asked.code === undefined) return refuse(401, 'code_needed')
     if (proof.code && asked.code !== proof.code) return refuse(401, 'wrong_code')
     state.tokens.delete(asked.token)
     state.tries = 0
-    const key = `k${state.sessions.size}${Date.now()}`
-    state.sessions.add(key)
-    return say(200, { user: proof.user, name: proof.name }, { 'Set-Cookie': `session=${key}; HttpOnly; SameSite=Strict; Path=/` })
+    return enter(state, proof, proof.user, say)
   }
   if (!state.sessions.has(cookie)) return refuse(401, 'no_session')
   if (path === '/session' && request.method === 'DELETE') return state.sessions.delete(cookie), say(204)
-  if (path === '/session') return say(200, { user: proof.user, name: proof.name })
+  const who = oneself(proof, state.sessions.get(cookie))
+  if (path === '/session') return say(200, who)
+  const atTheWall = who.grants.some((grant) => grant.role !== 'grid_member')
+  const picture = (bytes) => (response.writeHead(200, { 'Content-Type': 'image/jpeg' }), response.end(bytes))
+  const acting = { user: who.user, role: who.grants[0]?.role ?? '' }
+  if (await proof.incidents.answer(request.method, path, url.searchParams, acting, () => bytesOf(request), say, picture)) return
+  if (!atTheWall) return refuse(403, 'not_allowed')
   if (path === '/agents') return say(200, { agents: state.agents })
   if (path === '/alerts') return say(200, alertPage(state, url.searchParams))
   if (path === '/feed') return feed(state, request, response, refuse)
@@ -122,13 +141,24 @@ async function answer(state, proof, request, response) {
   response.end(svg)
 }
 
+const oneself = (proof, user) => ({
+  user, name: proof.everybody[user].name, grants: proof.everybody[user].roles.map((role) => ({ role, site: role === 'grid_member' ? 'east' : null })),
+  second_factor: false, second_factor_wanted: false, has_second_factor: false, reason: null,
+})
+
+function enter(state, proof, user, say) {
+  const key = `k${state.sessions.size}x${Date.now()}`
+  state.sessions.set(key, user)
+  say(200, oneself(proof, user), { 'Set-Cookie': `session=${key}; HttpOnly; SameSite=Strict; Path=/` })
+}
+
 function alertPage(state, query) {
   const limit = Math.min(Number(query.get('limit')) || 50, 200)
   const fits = (alert) => ['camera', 'agent', 'site', 'kind'].every((key) => !query.get(key) || alert[key] === query.get(key))
   const before = query.get('before') ? Number(query.get('before')) : Infinity
   const fitting = state.alerts.filter((alert) => fits(alert) && alert.seq < before)
   const alerts = fitting.slice(0, limit)
-  return { alerts, next: fitting.length > limit ? String(alerts.at(-1).seq) : null }
+  return { alerts, next: fitting.length > limit ? String(alerts.at(-1).seq) : null, change: state.serial }
 }
 
 function feed(state, request, response, refuse) {
@@ -151,8 +181,10 @@ async function page(path, response) {
   response.end(file ?? 'not found')
 }
 
-async function body(request) {
-  let text = ''
-  for await (const part of request) text += part
-  return text
+const body = async (request) => String(await bytesOf(request))
+
+async function bytesOf(request) {
+  const parts = []
+  for await (const part of request) parts.push(part)
+  return Buffer.concat(parts)
 }

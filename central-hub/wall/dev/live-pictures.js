@@ -1,4 +1,4 @@
-//! `node dev/live-pictures.js LINK FOLDER`: the wall of a running hub, photographed in both languages.
+//! `node dev/live-pictures.js LINK FOLDER`: the alerts of a running hub, photographed in both languages.
 //! LINK is the one-time link that `make demo` prints. The pictures head the README and the guide.
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
@@ -16,7 +16,7 @@ const live = () => page.locator('.link[data-link=live]').waitFor({ timeout: WAIT
 await page.goto(link)
 await live()
 for (const [query, name] of [['zh', 'zh-CN'], ['en', 'en']]) {
-  await page.goto(`${new URL(link).origin}/?lang=${query}`)
+  await page.goto(`${new URL(link).origin}/alerts?lang=${query}`)
   await live()
   await page.locator('.large > .still img[data-ready=true]').waitFor({ timeout: WAIT })
   await page.screenshot({ path: join(folder, `wall.${name}.png`) })

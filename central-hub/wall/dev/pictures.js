@@ -1,7 +1,7 @@
 //! `node dev/pictures.js FOLDER`: the page photographed in both languages and several sizes, to be looked at.
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
-import { fill, happening } from './day.js'
+import { fill, fillQueue, fillStreet, happening, STREET } from './day.js'
 import { startHub } from './hub.js'
 import { CHROMIUM } from './chromium.js'
 
@@ -12,6 +12,7 @@ const signedIn = async (hub, size, lang) => {
   hub.state.tokens.add('picture')
   await page.goto(`${hub.address}/login?lang=${lang}#picture`)
   await page.locator('.link[data-link=live]').waitFor()
+  await page.locator('[data-name=tab-alerts]').click()
   await page.locator('.devices h2').waitFor()
   return page
 }
@@ -59,6 +60,49 @@ const login = await browser.newPage({ viewport: WIDE })
 await login.goto(`${calm.address}/login?lang=zh#wrong`)
 await login.locator('.login__trouble').waitFor()
 await take(login, 'login-zh')
+for (const [lang, size] of [['zh', { width: 1366, height: 768 }], ['en', { width: 1366, height: 768 }], ['zh', WIDE]]) {
+  const queue = await startHub() // anew each time: its clocks run
+  fill(queue, { count: 4 })
+  fillQueue(queue)
+  const page = await browser.newPage({ viewport: size })
+  await page.goto(`${queue.address}/login?lang=${lang}#once`)
+  await page.waitForFunction(() => document.querySelectorAll('.entry[data-over=true]').length === 2)
+  await page.locator('.history__line, .side__none').first().waitFor()
+  await take(page, `queue-${lang}-${size.width}`)
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('d')
+  await page.locator('.ask__choice').first().waitFor()
+  await take(page, `dispatch-${lang}-${size.width}`)
+  await page.keyboard.press('Escape')
+  await page.locator('.entry__mark input').first().click()
+  await page.locator('.entry__mark input').nth(2).click({ modifiers: ['Shift'] })
+  await page.locator('[data-name=bulk]').waitFor()
+  await take(page, `bulk-${lang}-${size.width}`)
+  await page.close()
+  await queue.stop()
+}
+const street = await startHub({ people: STREET })
+fillStreet(street)
+for (const lang of ['zh', 'en']) {
+  const context = await browser.newContext({ viewport: { width: 390, height: 760 }, isMobile: true, hasTouch: true })
+  const phone = await context.newPage()
+  await phone.goto(`${street.address}/login?lang=${lang}#as:chen`)
+  await phone.locator('.card').nth(2).waitFor()
+  await take(phone, `field-${lang}`)
+  await phone.locator('[data-name=report]').tap()
+  await phone.locator('.report__kind').first().waitFor()
+  await take(phone, `field-report-${lang}`)
+  await phone.locator('[data-name=back]').tap()
+  await phone.locator('.card').nth(1).tap()
+  await phone.locator('[data-name=next]').waitFor()
+  await take(phone, `field-task-${lang}`)
+  await context.setOffline(true)
+  await phone.locator('[data-name=next]').tap()
+  await phone.locator('[data-name=waiting]').waitFor()
+  await phone.mouse.move(0, 0)
+  await take(phone, `field-away-${lang}`)
+  await context.close() // the step is never sent: the next language begins where this one did
+}
 await browser.close()
-await Promise.all([busy.stop(), calm.stop(), blind.stop()])
+await Promise.all([street.stop(), busy.stop(), calm.stop(), blind.stop()])
 

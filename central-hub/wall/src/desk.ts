@@ -9,6 +9,7 @@ import * as hub from './hub'
 import { openPlaces, type Entry } from './places'
 import { overlaid, Questions } from './questions'
 import type { Agent, Alert } from './wire'
+import type { Incident } from './work-wire'
 
 const ASK_EVERY_MS = 15_000
 /** An alert that came in this long ago is still marked as new. */
@@ -29,6 +30,7 @@ export function openDesk(onSessionEnd: () => void) {
   const [latest, setLatest] = createSignal<Entry | null>(null)
   const [older, setOlder] = createSignal<'idle' | 'loading' | 'failed'>('idle')
   const news = new Set<(alert: Alert) => void>()
+  const incidentNews = new Set<{ tell: (incident: Incident) => void; anew: () => void }>()
   const now = clock()
 
   // -- the lists -------------------------------------------------------------------------------
@@ -101,7 +103,10 @@ export function openDesk(onSessionEnd: () => void) {
       if (top) enlarge(top)
     })
   }
-  const reload = () => void Promise.all([askAgents(), askAlerts()]).catch(refused)
+  const reload = () => {
+    incidentNews.forEach(({ anew }) => anew())
+    void Promise.all([askAgents(), askAlerts()]).catch(refused)
+  }
 
   const feed = openFeed({
     opened(anew) {
@@ -115,6 +120,7 @@ export function openDesk(onSessionEnd: () => void) {
     },
     alert: onAlert,
     agent: onAgent,
+    incident: (incident) => (heardFrom(), incidentNews.forEach(({ tell }) => tell(incident))),
     resync: reload,
   })
   const timer = setInterval(() => void askAgents().catch(refused), ASK_EVERY_MS)
@@ -146,6 +152,12 @@ export function openDesk(onSessionEnd: () => void) {
     onNews(tell: (alert: Alert) => void): () => void {
       news.add(tell)
       return () => void news.delete(tell)
+    },
+    /** Told of each change of an incident, and when all are to be asked for anew; returns how to stop. */
+    onIncidents(tell: (incident: Incident) => void, anew: () => void): () => void {
+      const listener = { tell, anew }
+      incidentNews.add(listener)
+      return () => void incidentNews.delete(listener)
     },
     setFilter(next: hub.Filter): void {
       batch(() => {

@@ -1,6 +1,7 @@
 //! The live feed. Owns: one EventSource, its reopening with growing pauses. Leaves to the browser:
 //! resuming by Last-Event-ID while the connection lasts; to desk.ts: what the events mean.
 import type { Agent, Alert } from './wire'
+import type { Incident } from './work-wire'
 
 const SLOWEST_MS = 15_000
 
@@ -11,6 +12,7 @@ export interface Heard {
   lost(): void
   alert(alert: Alert): void
   agent(agent: Agent): void
+  incident(incident: Incident): void
   resync(): void
 }
 
@@ -46,6 +48,7 @@ export function openFeed(heard: Heard): Feed {
       })
     on('alert', heard.alert)
     on('agent', heard.agent)
+    on('incident', heard.incident)
     source.addEventListener('resync', heard.resync)
   }
   const close = () => {

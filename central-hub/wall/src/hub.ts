@@ -2,8 +2,11 @@
 //! Leaves to feed.ts: the live feed; to desk.ts: when to ask.
 import { clockOffset } from './time'
 import type { Agent, AlertPage } from './wire'
+import type { Asked, Given, Incident, IncidentAlert, IncidentPage, Kind, Result, Told, Unit, Which, Wish, Work } from './work-wire'
 
 const PATIENCE_MS = 8000
+/** A photo on a thin line takes its time. */
+const PHOTO_PATIENCE_MS = 90_000
 
 /** Why the hub did not give what was asked. `code` is the hub's own, or the HTTP status. */
 export class Refused extends Error {
@@ -12,6 +15,8 @@ export class Refused extends Error {
     readonly code: string,
     /** Seconds to wait, if the hub said so. */
     readonly wait = 0,
+    /** What the hub said about it. */
+    readonly told: Told | null = null,
   ) {
     super(`hub refused: ${reason} (${code})`)
   }
@@ -29,6 +34,8 @@ export let hubClockAhead = 0
 export interface Oneself {
   user: string
   name?: string | null
+  /** Roles, each at a site or (null) at all. */
+  grants?: { role: string; site: string | null }[]
 }
 
 /** A code of the second factor goes with either, where one is set up. */
@@ -47,9 +54,37 @@ export function alerts(filter: Filter, before: string | null, limit = 50): Promi
   return ask('GET', `alerts?${query}`)
 }
 
-async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const request: RequestInit = { method, signal: AbortSignal.timeout(PATIENCE_MS), cache: 'no-store' }
-  if (body !== undefined) {
+// -- incidents ---------------------------------------------------------------------------------
+const one = (which: Which): string => `incidents/${encodeURIComponent(which.site)}/${encodeURIComponent(which.incident)}`
+
+export const incidents = (state: string, limit = 200): Promise<IncidentPage> => ask('GET', `incidents?state=${state}&limit=${limit}`)
+export const incident = (which: Which): Promise<Incident> => ask('GET', one(which))
+export const alertsOf = async (which: Which, limit = 50): Promise<IncidentAlert[]> =>
+  (await ask<{ alerts: IncidentAlert[] }>('GET', `${one(which)}/alerts?limit=${limit}`)).alerts
+export const work = (which: Which): Promise<Work> => ask('GET', `${one(which)}/steps`)
+export const takeStep = (which: Which, wish: Wish): Promise<Work> => ask('POST', `${one(which)}/steps`, wish)
+export const takeSteps = async (wish: Omit<Wish, 'version'>, on: (Which & { version: number })[]): Promise<Result[]> =>
+  (await ask<{ results: Result[] }>('POST', 'incidents/steps', { ...wish, incidents: on })).results
+/** Takes alerts out into an incident of their own; that one. */
+export const split = (which: Which, version: number, alerts: readonly string[]): Promise<Incident> => ask('POST', `${one(which)}/split`, { version, alerts })
+/** Makes two one: the older of them. */
+export const merge = (which: Which, version: number, other: string): Promise<Incident> => ask('POST', `${one(which)}/merge`, { version, with: other })
+export const openIncident = (asked: Asked): Promise<Work> => ask('POST', 'incidents', asked)
+export const addPhoto = (which: Which, photo: Blob): Promise<{ file: string; url: string }> =>
+  ask('POST', `${one(which)}/attachments`, photo, PHOTO_PATIENCE_MS)
+export const photoAddress = (which: Which, file: string): string => `/api/v1/${one(which)}/attachments/${encodeURIComponent(file)}`
+export const given = async (): Promise<Given[]> => (await ask<{ incidents: Given[] }>('GET', 'my-incidents')).incidents
+export const kinds = async (site: string): Promise<Kind[]> =>
+  (await ask<{ kinds: Kind[] }>('GET', `sites/${encodeURIComponent(site)}/incident-kinds`)).kinds
+export const units = async (site: string): Promise<Unit[]> =>
+  (await ask<{ units: Unit[] }>('GET', `sites/${encodeURIComponent(site)}/units`)).units
+
+async function ask<T>(method: string, path: string, body?: unknown, patience = PATIENCE_MS): Promise<T> {
+  const request: RequestInit = { method, signal: AbortSignal.timeout(patience), cache: 'no-store' }
+  if (body instanceof Blob) {
+    request.body = body
+    request.headers = { 'Content-Type': body.type || 'application/octet-stream' }
+  } else if (body !== undefined) {
     request.body = JSON.stringify(body)
     request.headers = { 'Content-Type': 'application/json' }
   }
@@ -65,7 +100,9 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<T> 
 }
 
 async function json<T>(response: Response): Promise<T> {
-  const text = await response.text().catch(() => '')
+  const text = await response.text().catch(() => {
+    throw new Refused('unreachable', 'cut short') // it may have been done all the same
+  })
   try {
     return (text ? JSON.parse(text) : undefined) as T
   } catch {
@@ -74,11 +111,12 @@ async function json<T>(response: Response): Promise<T> {
 }
 
 async function refusal(response: Response): Promise<Refused> {
-  const told = (await response.json().catch(() => null)) as { error?: { code?: string } } | null
-  const code = told?.error?.code ?? String(response.status)
+  const said = (await response.json().catch(() => null)) as { error?: Told } | null
+  const told = said?.error ?? null
+  const code = told?.code ?? String(response.status)
   if (response.status === 401) return new Refused('session', code)
   if (response.status === 429) return new Refused('too_many', code, Number(response.headers.get('Retry-After')) || 60)
   // a proxy in front of a stopped hub answers for it
   if ([502, 503, 504].includes(response.status)) return new Refused('unreachable', code)
-  return new Refused('failed', code)
+  return new Refused('failed', code, 0, told)
 }

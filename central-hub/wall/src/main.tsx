@@ -1,4 +1,4 @@
-//! The composition root of the page: which of the three faces it shows (starting, login, wall).
+//! The composition root of the page: which face it shows (starting, login, the wall, the grid member's page).
 import { createEffect, createSignal, Match, Switch } from 'solid-js'
 import { render } from '#renderer'
 import * as hub from './hub'
@@ -10,11 +10,20 @@ import './style/alerts.css'
 import './style/devices.css'
 import './style/dialogs.css'
 import './style/login.css'
+import './style/work.css'
+import './style/queue.css'
+import './style/field.css'
+import { Field } from './view/field/Field'
 import { Login, type LoginNote } from './view/Login'
 import { Starting } from './view/Starting'
 import { Wall } from './view/Wall'
 
-type Face = 'starting' | 'login' | 'wall'
+type Face = 'starting' | 'login' | 'wall' | 'field'
+
+const FIELD = '/field'
+const ALERTS = '/alerts'
+/** Roles that work at the wall; whoever holds none of them works on the street. */
+const AT_THE_WALL = ['operator', 'shift_lead', 'installer', 'administrator', 'auditor']
 
 /** A one-time token leaves the address before anything else happens. */
 function takeToken(): string | null {
@@ -30,17 +39,24 @@ function Page(props: { token: string | null }) {
   const [token, setToken] = createSignal(props.token)
   const [who, setWho] = createSignal<hub.Oneself | null>(null)
 
-  const toWall = (oneself: hub.Oneself) => {
+  /** The page that was asked for, also over a login in between. */
+  let onStreet = location.pathname === FIELD
+  const toPage = (oneself: hub.Oneself) => {
     setToken(null)
     setWho(oneself)
-    history.replaceState(null, '', '/' + location.search)
-    setFace('wall')
+    const grants = oneself.grants ?? []
+    const field = onStreet || (grants.length > 0 && !grants.some((grant) => AT_THE_WALL.includes(grant.role)))
+    const path = field ? FIELD : location.pathname === ALERTS ? ALERTS : '/'
+    if (path !== location.pathname) history.replaceState(null, '', path + location.search)
+    setFace(field ? 'field' : 'wall')
   }
   const toLogin = (why: LoginNote | null) => {
     setNote(why)
+    onStreet ||= location.pathname === FIELD
     history.replaceState(null, '', '/login' + location.search)
     setFace('login')
   }
+  const signOut = () => void hub.signOut().then(() => toLogin('signedOut'), () => toLogin('expired'))
   createEffect(() => {
     document.documentElement.lang = language() === 'zh' ? 'zh-CN' : 'en'
     document.title = `${t().product} ${t().productOther}`
@@ -48,21 +64,22 @@ function Page(props: { token: string | null }) {
   return (
     <Switch>
       <Match when={face() === 'starting'}>
-        <Starting onSession={toWall} onNone={() => toLogin(null)} />
+        <Starting onSession={toPage} onNone={() => toLogin(null)} />
       </Match>
       <Match when={face() === 'login'}>
-        <Login token={token()} note={note()} onDone={toWall} />
+        <Login token={token()} note={note()} onDone={toPage} />
       </Match>
       <Match when={face() === 'wall'}>
-        <Wall
-          who={who()}
-          onSessionEnd={() => toLogin('expired')}
-          onSignOut={() => void hub.signOut().then(() => toLogin('signedOut'), () => toLogin('expired'))}
-        />
+        <Wall who={who()} onSessionEnd={() => toLogin('expired')} onSignOut={signOut} />
+      </Match>
+      <Match when={face() === 'field' ? who() : null}>
+        {(oneself) => <Field who={oneself()} onSessionEnd={() => toLogin('expired')} onSignOut={signOut} />}
       </Match>
     </Switch>
   )
 }
 
+// a link that is opened where the login page already stands changes the address alone
+window.addEventListener('hashchange', () => location.pathname === '/login' && location.hash.length > 1 && location.reload())
 const token = takeToken()
 render(() => (<Page token={token} />) as Node, document.getElementById('wall')!)

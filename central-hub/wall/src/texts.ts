@@ -1,9 +1,14 @@
 //! Every word of the wall, in both languages. A text missing in one of them fails `npm run check`.
 //! Words for codes of the wire (kinds, states, reasons) fall back to the code itself.
-
+import { FIELD_TEXTS } from './texts-field'
+import { QUEUE_TEXTS } from './texts-queue'
+import { WORK_TEXTS } from './texts-work'
 import type { ConfigWhy } from './wire'
 
 const zh = {
+  work: WORK_TEXTS.zh,
+  field: FIELD_TEXTS.zh,
+  queue: QUEUE_TEXTS.zh,
   product: '信号箱',
   productOther: 'Signalbox',
   switchTo: 'EN',
@@ -46,8 +51,8 @@ const zh = {
   announce: (severity: string, kind: string, camera: string) => `新告警：${severity}，${kind}，${camera}`,
   announceMore: (n: number) => `另有 ${n} 条新告警`,
 
-  severity: { high: '高', medium: '中', low: '低' },
-  severitySpoken: { high: '高级别', medium: '中级别', low: '低级别' },
+  severity: { critical: '紧急', high: '高', medium: '中', low: '低' },
+  severitySpoken: { critical: '紧急级别', high: '高级别', medium: '中级别', low: '低级别' },
   kinds: {
     'LineDetector/Crossed': '越线',
     'FieldDetector/ObjectsInside': '进入区域',
@@ -161,6 +166,9 @@ const zh = {
 export type Texts = typeof zh
 
 const en: Texts = {
+  work: WORK_TEXTS.en,
+  field: FIELD_TEXTS.en,
+  queue: QUEUE_TEXTS.en,
   product: 'Signalbox',
   productOther: '信号箱',
   switchTo: '中文',
@@ -203,8 +211,8 @@ const en: Texts = {
   announce: (severity, kind, camera) => `New alert: ${severity}, ${kind}, ${camera}`,
   announceMore: (n) => `and ${n} more`,
 
-  severity: { high: 'High', medium: 'Medium', low: 'Low' },
-  severitySpoken: { high: 'high severity', medium: 'medium severity', low: 'low severity' },
+  severity: { critical: 'Critical', high: 'High', medium: 'Medium', low: 'Low' },
+  severitySpoken: { critical: 'critical severity', high: 'high severity', medium: 'medium severity', low: 'low severity' },
   kinds: {
     'LineDetector/Crossed': 'Line crossed',
     'FieldDetector/ObjectsInside': 'Zone entered',

@@ -1,7 +1,7 @@
 //! What the hub says, as it says it. Owns: the shapes of its JSON. Leaves to texts.ts: words for them.
 //! Unknown kinds, states and reasons of a newer hub are kept as they are and shown by name.
 
-export type Severity = 'low' | 'medium' | 'high'
+export type Severity = 'low' | 'medium' | 'high' | 'critical'
 export type AgentState = 'online' | 'offline' | 'unknown'
 export type CameraState = 'connecting' | 'live' | 'stalled' | 'offline' | 'credentials' | 'unsupported' | 'unknown'
 

@@ -29,6 +29,7 @@ thread_local! {
 pub(super) struct Fence {
     reach: Reach,
     crossed: AtomicBool,
+    bare: AtomicBool,
 }
 
 impl Fence {
@@ -36,7 +37,7 @@ impl Fence {
     pub fn around(rtsp: &gst::Element, pipeline: &gst::Pipeline, reach: Reach) -> Arc<Self> {
         static WATCHED: Once = Once::new();
         WATCHED.call_once(watch_connections);
-        let fence = Arc::new(Self { reach, crossed: AtomicBool::new(false) });
+        let fence = Arc::new(Self { reach, crossed: AtomicBool::new(false), bare: AtomicBool::new(false) });
         if let Some(bus) = pipeline.bus() {
             let (own, source) = (fence.clone(), rtsp.downgrade());
             // It says that it connects on the very thread that will.
@@ -58,6 +59,20 @@ impl Fence {
     /// Whether the camera tried to lead the session elsewhere.
     pub fn is_crossed(&self) -> bool {
         self.crossed.load(Ordering::Acquire)
+    }
+
+    /// Of the session that this thread works for.
+    pub fn here() -> Option<Arc<Self>> {
+        HERE.with_borrow(Clone::clone)
+    }
+
+    /// The camera asked for the password in the open.
+    pub fn note_bare(&self) {
+        self.bare.store(true, Ordering::Release);
+    }
+
+    pub fn is_bare(&self) -> bool {
+        self.bare.load(Ordering::Acquire)
     }
 
     /// A camera's answer to SETUP can name another receiver for our reports (RFC 2326, 12.39, `source`).

@@ -12,6 +12,7 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 use protocol::{CameraState, TimeSource, Timestamp};
 
+use super::digest_only;
 use super::fence::Fence;
 use super::reach::{Reach, ReachError};
 use super::{CameraConfig, Credentials, Transport, refusal};
@@ -31,6 +32,7 @@ const NO_OFFSET: i64 = i64::MIN;
 const AGENT_UNCERTAINTY_MS: u32 = 500;
 const LATENCY_MS: u32 = 80;
 const REFUSED: &str = "the camera refuses user or password";
+const BARE: &str = "the camera would take the password only in the open (RTSP Basic), so it was not said: allow Digest at the camera";
 const LED_ELSEWHERE: &str =
     "the camera points to another address, which is not followed; if that is right, make it the camera's url";
 
@@ -52,6 +54,10 @@ pub enum StartError {
     Missing(#[from] MissingElement),
     #[error(transparent)]
     Reach(#[from] ReachError),
+    #[error(
+        "this program cannot keep the camera's password from being sent in the open, and does not start: it was linked in another way than the project's"
+    )]
+    Bare,
 }
 
 impl StartError {
@@ -97,6 +103,9 @@ impl Source {
         rtsp.set_property("teardown-timeout", 500_000_000_u64);
         rtsp.set_property("do-retransmission", false);
         if let Some(credentials) = credentials {
+            if !digest_only::in_force() {
+                return Err(StartError::Bare);
+            }
             rtsp.set_property("user-id", &credentials.user);
             rtsp.set_property("user-pw", credentials.password.expose());
         }
@@ -143,6 +152,9 @@ impl Source {
         if self.fence.is_crossed() {
             let reason = LED_ELSEWHERE.to_owned();
             return Some(Ended { state: CameraState::Unsupported, reason });
+        }
+        if self.fence.is_bare() {
+            return Some(Ended { state: CameraState::Unsupported, reason: BARE.to_owned() });
         }
         if self.refused.load(Ordering::Acquire) {
             let reason = REFUSED.to_owned();

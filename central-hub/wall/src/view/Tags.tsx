@@ -1,11 +1,11 @@
 //! Small facts beside an alert: its severity, that it is a test, that it came late.
 import { Show } from 'solid-js'
 import { length, t } from '../language'
-import type { Alert } from '../wire'
+import type { Alert, Severity } from '../wire'
 import { SeverityShape } from './icons'
 import { lateness, severityWord } from './words'
 
-export function SeverityTag(props: { alert: Alert }) {
+export function SeverityTag(props: { alert: { severity: Severity } }) {
   return (
     <span class="severity" data-severity={props.alert.severity}>
       <SeverityShape severity={props.alert.severity} />

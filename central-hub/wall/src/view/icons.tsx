@@ -15,11 +15,15 @@ export function Mark() {
   )
 }
 
-/** High: a triangle, medium: a diamond, low: a circle. */
+/** Critical: an octagon, high: a triangle, medium: a diamond, low: a circle. */
 export function SeverityShape(props: { severity: Severity }) {
   return (
     <svg class="shape" viewBox="0 0 24 24" aria-hidden="true">
       <Switch fallback={<circle class="shape__body" cx="12" cy="12" r="8.5" />}>
+        <Match when={props.severity === 'critical'}>
+          <path class="shape__body" d="M7.4 1h9.2L23 7.4v9.2L16.6 23H7.4L1 16.6V7.4Z" />
+          <path class="shape__cut" d="M8.6 6v7.4M8.6 16.8v.9M15.4 6v7.4M15.4 16.8v.9" />
+        </Match>
         <Match when={props.severity === 'high'}>
           <path class="shape__body" d="M12 2.2 23 21.4H1Z" />
           <path class="shape__cut" d="M12 9v5.6M12 17.4v.9" />
@@ -57,6 +61,14 @@ export function Arrow(props: { to: string }) {
   return (
     <svg class="arrow" viewBox="0 0 16 16" aria-hidden="true">
       <path d={props.to === 'left' ? 'M13.5 8h-11M7 3 2.3 8 7 13' : 'M2.5 8h11M9 3l4.7 5L9 13'} />
+    </svg>
+  )
+}
+
+export function SoundIcon(props: { on: boolean }) {
+  return (
+    <svg class="state-icon" viewBox="0 0 16 16" aria-hidden="true">
+      <path d={props.on ? 'M2.5 6v4h2.6L9 13V3L5.1 6ZM11.4 5.4a4 4 0 0 1 0 5.2' : 'M2.5 6v4h2.6L9 13V3L5.1 6ZM11.2 6.2l3.4 3.6M14.6 6.2l-3.4 3.6'} />
     </svg>
   )
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -92,6 +93,8 @@ struct Liar {
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     described: Arc<AtomicU32>,
+    /// What sessions said in answer to challenges.
+    answers: Arc<Mutex<Vec<String>>>,
 }
 
 /// Status line and headers, and the body.
@@ -102,7 +105,8 @@ impl Liar {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (over, described) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
-        let (end, count) = (over.clone(), described.clone());
+        let answers = Arc::new(Mutex::new(Vec::new()));
+        let (end, count, said) = (over.clone(), described.clone(), answers.clone());
         let thread = std::thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
                 if end.load(Ordering::SeqCst) {
@@ -114,6 +118,8 @@ impl Liar {
                 for line in BufReader::new(stream).lines().map_while(Result::ok) {
                     if let Some(number) = line.strip_prefix("CSeq: ") {
                         sequence = number.to_owned();
+                    } else if line.to_ascii_lowercase().starts_with("authorization") {
+                        said.lock().unwrap().push(line);
                     } else if line.is_empty() {
                         count.fetch_add(u32::from(method == "DESCRIBE"), Ordering::SeqCst);
                         let (head, body) = say(&method);
@@ -131,7 +137,7 @@ impl Liar {
                 }
             }
         });
-        Self { port, over, thread: Some(thread), described }
+        Self { port, over, thread: Some(thread), described, answers }
     }
 }
 
@@ -207,6 +213,37 @@ fn a_plain_redirect_is_told_with_the_cure() {
         assert!(ended.reason.contains("points to another address"), "{}", ended.reason);
     }
     assert_eq!(neighbour.visitors(), 0);
+}
+
+#[test]
+fn a_password_is_said_by_digest_or_not_at_all() {
+    const OFFERS: [(&[&str], bool); 4] = [
+        (&["Basic realm=\"cam\""], false),
+        (&["basic realm=\"cam\"", "Digest realm=\"cam\", nonce=\"n\""], true),
+        (&["Digest realm=\"cam\", nonce=\"n\"", "Basic realm=\"cam\""], true),
+        (&["Negotiate", "Basic realm=\"cam\""], false),
+    ];
+    for (offers, digest) in OFFERS {
+        for challenged in ["OPTIONS", "DESCRIBE"] {
+            let challenge: String = offers.iter().map(|o| format!("\r\nWWW-Authenticate: {o}")).collect();
+            let liar = Liar::start(Box::new(move |method| match method {
+                m if m == challenged => (format!("401 Unauthorized{challenge}"), String::new()),
+                _ => ("200 OK\r\nPublic: OPTIONS, DESCRIBE, SETUP, PLAY".into(), String::new()),
+            }));
+            let camera = camera(&format!("rtsp://127.0.0.1:{}/live", liar.port), false);
+            let ended = session(&camera, BOUND).unwrap();
+            let answers = liar.answers.lock().unwrap().clone();
+            let is_digest = |a: &String| a.to_ascii_lowercase().starts_with("authorization: digest ");
+            assert!(answers.iter().all(is_digest), "{offers:?} {challenged}: {answers:?}");
+            assert_eq!(!answers.is_empty(), digest, "{offers:?} {challenged}: {answers:?}");
+            let (state, word) = match digest {
+                true => (CameraState::Credentials, "refuses user or password"),
+                false => (CameraState::Unsupported, "in the open"),
+            };
+            assert_eq!(ended.state, state, "{offers:?} {challenged}: {}", ended.reason);
+            assert!(ended.reason.contains(word), "{offers:?} {challenged}: {}", ended.reason);
+        }
+    }
 }
 
 #[test]
