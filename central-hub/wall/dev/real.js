@@ -23,6 +23,8 @@ export async function startRealHub() {
     `wall.folder = ${text(here('../dist'))}`, `workflow.procedures = ${text(here('../../procedures'))}`, '',
   ].join('\n'))
   const child = spawn(PROGRAM, ['serve', '--config', settings], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const end = () => child.kill()
+  process.once('exit', end) // a test that ran out of time must leave nothing running
   let log = ''
   child.stderr.on('data', (part) => (log += part))
   const ended = new Promise((resolve) => child.on('exit', resolve))
@@ -37,6 +39,7 @@ export async function startRealHub() {
     /** Makes a user; a token that signs them in. */
     addUser: async (user, name, role) => tokenIn(await command('user', 'add', '--user', user, '--name', name, '--role', role, '--site', 'east')),
     async stop() {
+      process.removeListener('exit', end)
       child.kill()
       await ended
       await rm(folder, { recursive: true })
