@@ -35,6 +35,7 @@ pub mod stills;
 pub mod tokens;
 mod tx;
 pub mod units;
+pub mod uptime;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -124,6 +125,8 @@ struct Opened {
     /// What chains the days of the audit that are opened from now on.
     audit_hash: OnceLock<Algorithm>,
     rules: incidents::RuleBook,
+    /// Of local time from UTC, by which days are counted.
+    offset_minutes: OnceLock<i16>,
 }
 
 impl Store {
@@ -144,8 +147,17 @@ impl Store {
         let hub_epoch = first_rows(&pools, &latest, data).await?;
         let shared = settings.shared_folder.clone().unwrap_or_else(|| data.to_owned());
         let (rules, audit_hash) = (incidents::RuleBook::default(), OnceLock::new());
-        let data = data.to_owned();
-        let store = Self(Arc::new(Opened { data, shared, pools, hub_epoch, latest, rules, audit_hash }));
+        let (data, offset_minutes) = (data.to_owned(), OnceLock::new());
+        let store = Self(Arc::new(Opened {
+            data,
+            shared,
+            pools,
+            hub_epoch,
+            latest,
+            audit_hash,
+            rules,
+            offset_minutes,
+        }));
         store.announce(store.latest_change().await?);
         store.adopt_audit().await?;
         Ok(store)

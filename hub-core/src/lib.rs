@@ -18,6 +18,7 @@ pub mod plain;
 pub mod procedure;
 pub mod retention;
 pub mod rights;
+pub mod uptime;
 pub mod words;
 pub mod workflow;
 
