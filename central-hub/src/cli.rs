@@ -1,4 +1,5 @@
-//! The command line. Every command but `serve` works beside a running hub as well as without one.
+//! The command line. Every command but `serve` works beside a running hub as well as without one, on a data
+//! folder that is there: a command at the wrong place makes no second hub.
 
 mod agent;
 mod audit;
@@ -9,18 +10,20 @@ mod rules;
 mod token;
 mod user;
 mod webhook;
-mod words;
+pub(crate) mod words;
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
+use hub_core::plain::plain;
 use settings::owner;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, DEFAULT_FILE};
+use self::words::Language;
+use crate::config::{Config, ConfigError, DEFAULT_FILE};
 use crate::ports::Ports;
 use crate::run;
 use crate::store::Store;
@@ -73,13 +76,23 @@ enum Command {
     Audit(audit::Command),
 }
 
+impl Command {
+    /// Whether a new hub may be made by it: data folder, authority, first administrator. All others work on one
+    /// that is there. The rules for a broker are written before a hub behind it can start.
+    fn may_make_hub(&self) -> bool {
+        matches!(self, Self::Serve | Self::BrokerConfig(_))
+    }
+}
+
 /// Reads the command line, does what it says, tells on standard error what went wrong.
 pub fn main() -> ExitCode {
     let line = Line::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let coloured = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(coloured).with_writer(std::io::stderr).init();
-    let config = match settled(line.shared.config.as_deref()) {
+    let packaged = Some(PathBuf::from(DEFAULT_FILE)).filter(|f| f.exists());
+    let file = line.shared.config.or(packaged);
+    let config = match settled(file.as_deref(), &line.command) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("central-hub: {}", sentence(&error));
@@ -105,27 +118,65 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The error and its causes; many of ours name their cause themselves already.
+/// The error and its causes, on one line; many of ours name their cause themselves already.
 fn sentence(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
-        "" => cause,
-        known if known.contains(&cause) => text,
-        _ => format!("{text}: {cause}"),
-    })
+    plain(&settings::in_one_line(error.as_ref()))
 }
 
 /// The settings; from here on root's commands work as the owner of the data folder.
-fn settled(file: Option<&Path>) -> anyhow::Result<Config> {
-    let packaged = Some(Path::new(DEFAULT_FILE)).filter(|f| f.exists());
-    let config = Config::load(file.or(packaged))?;
+fn settled(file: Option<&Path>, command: &Command) -> anyhow::Result<Config> {
+    let config = Config::load(file).map_err(|error| unusable(Language::of_environment(), file, error))?;
     let data = &config.hub.data;
     owner::become_owner(data).with_context(|| format!("cannot work as the owner of {}", data.display()))?;
+    let needs_none = command.may_make_hub() || matches!(command, Command::Webhook(webhook::Command::Secret));
+    if !needs_none && !Store::is_there(data, &config.store) {
+        bail!("{}", no_hub(Language::of_environment(), file, data));
+    }
     Ok(config)
 }
 
+/// What is wrong with the settings file, and what to do.
+fn unusable(language: Language, file: Option<&Path>, error: ConfigError) -> anyhow::Error {
+    let missing = matches!(&error, ConfigError::File(settings::Error::Read { source, .. })
+        if source.kind() == ErrorKind::NotFound);
+    match file.map(Path::display) {
+        Some(file) if missing => anyhow!(language.say(
+            format!("没有设置文件 {file}：请核对 --config 后面的路径"),
+            format!("there is no settings file {file}: check the path after --config"),
+        )),
+        _ => {
+            anyhow::Error::new(error).context(language.say("设置有误，请改正", "the settings must be mended"))
+        }
+    }
+}
+
+/// Where was looked for a hub, and what to do.
+fn no_hub(language: Language, file: Option<&Path>, data: &Path) -> String {
+    let data = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
+    let data = data.display();
+    match file.map(Path::display) {
+        Some(file) => language.say(
+            format!(
+                "这里没有中心：数据文件夹 {data}（设置文件 {file}）中没有数据库。请核对设置文件，或先启动中心（central-hub serve）"
+            ),
+            format!(
+                "there is no hub here: the data folder {data} (settings file {file}) holds no database; is it the right settings file? A new hub is made by `central-hub serve`"
+            ),
+        ),
+        None => language.say(
+            format!("这里没有中心：没有设置文件 {DEFAULT_FILE}，{data} 中也没有数据库。请用 --config 指明中心的设置文件"),
+            format!(
+                "there is no hub here: there is no settings file {DEFAULT_FILE} and no database in {data}; name the hub's settings file by --config FILE"
+            ),
+        ),
+    }
+}
+
 async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
-    if let Command::Serve = command {
-        return run::serve(config).await;
+    match command {
+        Command::Serve => return run::serve(config).await,
+        Command::Webhook(webhook::Command::Secret) => return webhook::secret(),
+        _ => {}
     }
     let store = Store::open(&config.hub.data, &config.store).await?;
     store.chain_audit_by(config.audit.hash);

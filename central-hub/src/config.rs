@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use protocol::{Epoch, SiteId};
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use crate::exchange;
 use crate::incidents::settings::{Incidents, IncidentsError};
@@ -56,6 +57,7 @@ pub struct Hub {
 pub struct Http {
     /// Where the API and the wall listen; port 0 takes a free one. On another address than this
     /// machine's own it is HTTPS. Default `127.0.0.1:8080`.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// A certificate of your own for it, PEM, with its chain. Default: one of the hub's authority.
     pub certificate_file: Option<PathBuf>,
@@ -69,6 +71,7 @@ pub struct Http {
 pub struct Agents {
     /// Where boxes enrol, renew and send stills, by HTTPS; port 0 takes a free one. Default
     /// `127.0.0.1:8443`.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// Host names and addresses by which the hub is reached; the first is what `token create` tells the
     /// installer. They are written into the hub's certificate, for browsers. Default: this machine's own.
@@ -85,6 +88,7 @@ pub struct Agents {
 pub struct Broker {
     /// Where boxes reach the embedded broker, MQTT over TLS; port 0 takes a free one. Default
     /// `127.0.0.1:8883`.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// Use this MQTT 5 broker, `host:port`, in place of the embedded one. Default: none.
     pub external: Option<String>,
@@ -182,12 +186,39 @@ pub enum ConfigError {
 impl Config {
     /// The file's settings, or the defaults where there is no file.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let config = match path {
+        let mut config = match path {
             Some(path) => settings::load(path)?,
             None => Self::default(),
         };
+        let folder = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        let folder = std::path::absolute(folder.join(".")).unwrap_or_else(|_| folder.to_owned());
+        config.take_paths_from(&folder);
         config.check()?;
         Ok(config)
+    }
+
+    /// Paths of the file are from its folder, wherever the program was started.
+    fn take_paths_from(&mut self, folder: &Path) {
+        let Self { hub, http, audit, broker, store, wall, workflow, webhooks, .. } = self;
+        let optional = [
+            &mut http.certificate_file,
+            &mut http.key_file,
+            &mut audit.heads,
+            &mut broker.password_file,
+            &mut broker.authority_file,
+            &mut broker.certificate_file,
+            &mut broker.key_file,
+            &mut store.password_file,
+            &mut store.shared_folder,
+            &mut wall.folder,
+            &mut workflow.procedures,
+        ];
+        let of_webhooks =
+            webhooks.iter_mut().flat_map(|w| [Some(&mut w.secret_file), w.authority_file.as_mut()]);
+        let all = [Some(&mut hub.data)].into_iter().chain(optional.into_iter().map(Option::as_mut));
+        for path in all.chain(of_webhooks).flatten() {
+            *path = folder.join(&*path);
+        }
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -239,6 +270,17 @@ impl Config {
     }
 }
 
+/// Where something listens. Both languages: the file is read before anybody is asked for theirs.
+fn address<'d, D: Deserializer<'d>>(from: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(from)?;
+    let wrong = |_| {
+        D::Error::custom(format!(
+            "`{text}` is no IP address with a port: write it like 127.0.0.1:8080, or 0.0.0.0:8080 for every interface. 请写 IP 地址和端口"
+        ))
+    };
+    text.parse().map_err(wrong)
+}
+
 /// `host:port` in its parts.
 pub fn split_address(address: &str) -> Option<(&str, u16)> {
     let (host, port) = address.rsplit_once(':')?;
@@ -269,6 +311,22 @@ mod tests {
     }
 
     #[test]
+    fn paths_are_from_the_folder_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hub.toml");
+        let text = "[hub]\ndata = \"data\"\n[http]\ncertificate_file = \"/etc/c.pem\"\nkey_file = \"k.pem\"\n\
+            [[webhooks]]\nname = \"city\"\nurl = \"https://city.example/\"\nsecret_file = \"city.secret\"\n";
+        std::fs::write(&file, text).unwrap();
+        let config = Config::load(Some(&file)).unwrap();
+        assert_eq!(config.hub.data, folder.path().join("data"));
+        assert_eq!(config.http.certificate_file.as_deref(), Some(Path::new("/etc/c.pem")));
+        assert_eq!(config.http.key_file, Some(folder.path().join("k.pem")));
+        assert_eq!(config.webhooks[0].secret_file, folder.path().join("city.secret"));
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(Config::load(None).unwrap().hub.data, here.join("hub-data"));
+    }
+
+    #[test]
     fn beyond_this_machine_the_wall_is_https_unless_it_is_said_otherwise() {
         let tls = |text: &str| {
             let config: Config = settings::parse(text, Path::new("hub.toml")).unwrap();
@@ -286,6 +344,11 @@ mod tests {
     #[test]
     fn wrong_words_are_named() {
         assert!(check("[http]\nlisen = \"127.0.0.1:1\"\n").unwrap_err().contains("did you mean `listen`?"));
+        let name = check("[http]\nlisten = \"localhost:8080\"\n").unwrap_err();
+        assert!(
+            name.starts_with("hub.toml:2:10: `localhost:8080`") && name.contains("127.0.0.1:8080"),
+            "{name}"
+        );
         assert!(check("[broker]\nexternal = \"nohost\"\n").unwrap_err().contains("nohost"));
         assert!(check("[broker]\nuser = \"hub\"\n").unwrap_err().contains("password_file"));
     }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::now_ms;
 use crate::config::Config;
 use crate::store::hubs::{Hub, Joined, LEASE_MS};
 use crate::store::{Store, StoreError};
@@ -127,7 +128,7 @@ impl Member {
     async fn lead(&self) -> Result<bool, StoreError> {
         let leads = self.hub.alone || self.store.lease(LEAD, &self.hub.id).await?;
         if leads && !*self.leads.borrow() {
-            self.store.forget_presence().await?;
+            self.store.forget_presence(now_ms()).await?;
         }
         Ok(leads)
     }

@@ -30,6 +30,7 @@ pub mod service;
 pub mod still;
 pub mod store;
 pub mod totp;
+pub mod uptime;
 pub mod uuid;
 pub mod web;
 pub mod webhooks;

@@ -29,6 +29,7 @@ use crate::ports::Ports;
 use crate::retention;
 use crate::service::{self, Question};
 use crate::store::Store;
+use crate::uptime;
 use crate::web::{self, App};
 use crate::webhooks::run::Outside;
 use crate::work::Work;
@@ -83,6 +84,7 @@ struct Hub {
     clocks: JoinHandle<()>,
     minutes: JoinHandle<()>,
     member: JoinHandle<()>,
+    uptime: JoinHandle<()>,
     /// This hub may not go on.
     expelled: CancellationToken,
     adopting: JoinHandle<()>,
@@ -100,6 +102,8 @@ impl Hub {
         let store = Store::open(data, &config.store).await?;
         store.chain_audit_by(config.audit.hash);
         store.rule_book().set(config.incidents.clone());
+        let names = Arc::new(config.names(store.hub_epoch()));
+        store.count_days_at(names.offset_minutes);
         let only = lock(data)?;
         Ports::remove(data);
         let member = Member::join(&store, config).await?;
@@ -107,6 +111,7 @@ impl Hub {
         let stop_link = CancellationToken::new();
         // From now on the others must hear that it lives, however long the start takes.
         let member = tokio::spawn(member.run(stop_link.clone()));
+        let uptime = tokio::spawn(uptime::run(store.clone(), leads.clone(), stop_link.clone()));
         tracing::info!(data = %data.display(), hub_epoch = %store.hub_epoch(), "database open");
 
         let mut entrance = Entrance::prepare(config, &store).await?;
@@ -123,7 +128,7 @@ impl Hub {
         let configs =
             tokio::spawn(configs::run(address.clone(), store.clone(), leads.clone(), stop_link.clone()));
         let among = name.map(|_| leads.clone());
-        let link = Link { broker: address, arrivals: to_writer, acks, hearing, among };
+        let link = Link { broker: address, arrivals: to_writer, acks, hearing, among, store: store.clone() };
         let work = Arc::new(Work::open(&config.workflow, store.shared())?);
         let clocks = tokio::spawn(watch_clocks(store.clone(), work.rules.clone(), stop_link.clone()));
         let publisher = Publisher::open(&config.audit)?;
@@ -132,7 +137,6 @@ impl Hub {
         let adopting = tokio::spawn(adopt::run(store.clone(), stop_link.clone()));
         let kept = config.retention.clone();
         let retention = tokio::spawn(retention::run(store.clone(), kept, leads, stop_link.clone()));
-        let names = Arc::new(config.names(store.hub_epoch()));
         let outside = Outside::start(&config.webhooks, &names, &store, &stop_link)?;
         let link = tokio::spawn(link.run(stop_link.clone()));
         match tokio::time::timeout(START_PATIENCE, heard.wait_for(|hearing| *hearing)).await {
@@ -167,6 +171,7 @@ impl Hub {
             clocks,
             minutes,
             member,
+            uptime,
             expelled,
             adopting,
             retention,
@@ -186,6 +191,7 @@ impl Hub {
         self.stop_link.cancel();
         finish("link", self.link).await;
         finish("configs", self.configs).await;
+        finish("uptime", self.uptime).await;
         finish("member", self.member).await;
         for (part, task) in self.outside.tasks() {
             finish(part, task).await;

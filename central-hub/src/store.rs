@@ -35,6 +35,7 @@ pub mod stills;
 pub mod tokens;
 mod tx;
 pub mod units;
+pub mod uptime;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -59,6 +60,8 @@ pub use sqlx::Error as Fault;
 
 /// The first operator, made with the database.
 pub const FIRST_USER: &str = "admin";
+/// Held while a command opens the database.
+const LOCK: &str = "hub.lock";
 /// How often a transaction that lost against another one is tried.
 const TRIES: u32 = 10;
 
@@ -122,6 +125,8 @@ struct Opened {
     /// What chains the days of the audit that are opened from now on.
     audit_hash: OnceLock<Algorithm>,
     rules: incidents::RuleBook,
+    /// Of local time from UTC, by which days are counted.
+    offset_minutes: OnceLock<i16>,
 }
 
 impl Store {
@@ -133,7 +138,7 @@ impl Store {
         };
         DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(fail("make", data))?;
         // Two commands may find an empty folder at the same time: one makes the database, one waits.
-        let lock_path = data.join("hub.lock");
+        let lock_path = data.join(LOCK);
         let lock = closed_file(&lock_path).map_err(fail("open", &lock_path))?;
         lock.lock().map_err(fail("lock", &lock_path))?;
 
@@ -142,11 +147,27 @@ impl Store {
         let hub_epoch = first_rows(&pools, &latest, data).await?;
         let shared = settings.shared_folder.clone().unwrap_or_else(|| data.to_owned());
         let (rules, audit_hash) = (incidents::RuleBook::default(), OnceLock::new());
-        let data = data.to_owned();
-        let store = Self(Arc::new(Opened { data, shared, pools, hub_epoch, latest, rules, audit_hash }));
+        let (data, offset_minutes) = (data.to_owned(), OnceLock::new());
+        let store = Self(Arc::new(Opened {
+            data,
+            shared,
+            pools,
+            hub_epoch,
+            latest,
+            audit_hash,
+            rules,
+            offset_minutes,
+        }));
         store.announce(store.latest_change().await?);
         store.adopt_audit().await?;
         Ok(store)
+    }
+
+    /// Whether a hub has ever worked with this folder: if not, [`Self::open`] makes one. What cannot be looked
+    /// at is for `open` to complain of.
+    pub fn is_there(data: &Path, settings: &Settings) -> bool {
+        let file = if settings.url.is_some() { LOCK } else { engine::SQLITE_FILE };
+        !matches!(data.join(file).try_exists(), Ok(false))
     }
 
     /// The data folder.

@@ -150,6 +150,7 @@ pub fn routes() -> Routes {
         .get("/incidents/{site}/{incident}/exchange", search::exchange)
         .get("/export/incidents.csv", search::export)
         .get("/figures", figures::show)
+        .get("/figures/uptime", figures::uptime::show)
         .get("/feed", feed::follow)
         .and(work::routes())
 }

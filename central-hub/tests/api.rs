@@ -14,6 +14,8 @@ use central_hub::store::sql;
 use serde_json::{Value, json};
 use world::{Operator, PATIENCE, World, message, runtime};
 
+/// 2025-11-23
+const UPTIME_DAY: i64 = 20_415;
 const ROLES: [&str; 6] = ["operator", "shift_lead", "installer", "auditor", "administrator", "grid_member"];
 /// Ends the very session that asks, or never ends.
 const LEFT_OUT: &str = "^/api/v1/(feed|session|sessions.*|users/[^/]+/sessions)$";
@@ -62,6 +64,13 @@ fn fill(world: &World) {
             tx.changed(Subject::Incident { site: "market".into(), incident });
             tx.commit().await.unwrap();
         }
+        let mut tx = store.write().await.unwrap();
+        let text = "INSERT INTO uptime_days (site, day, agent, camera, up_ms, down_ms, unknown_ms)
+            VALUES ('market', $1, 'gate', $2, 64800000, 16200000, 5400000)";
+        for camera in ["", "c1"] {
+            tx.execute(sql(text).bind(UPTIME_DAY).bind(camera)).await.unwrap();
+        }
+        tx.commit().await.unwrap();
         store.close().await;
     });
 }
@@ -138,6 +147,29 @@ fn incidents_are_found_and_given_out_in_every_form() {
             assert_eq!(lead.get(&world, &path).status(), 200, "{path}");
         }
     }
+
+    let uptime = lead.json(&world, "/figures/uptime?from=2025-11-01&to=2025-11-30&camera=c1");
+    assert_eq!(
+        uptime["rows"],
+        json!([{ "day": "2025-11-23", "site": "market", "agent": "gate", "camera": "c1", "up_ms": 64_800_000,
+            "down_ms": 16_200_000, "unknown_ms": 5_400_000, "up_share": 0.75, "down_share": 0.1875,
+            "unknown_share": 0.0625 }])
+    );
+    let path = "/figures/uptime?from=2025-11-01&to=2025-11-30&site=market&agent=gate&form=csv";
+    let mut table = lead.get(&world, path);
+    assert_eq!(table.headers()["content-type"], "text/csv; charset=utf-8");
+    let table = table.body_mut().read_to_string().unwrap();
+    assert!(table.starts_with('\u{feff}') && table.lines().count() == 3, "{table}");
+    assert!(
+        table.contains("\"2025-11-23\",\"market\",\"gate\",,64800000,16200000,5400000,0.7500"),
+        "{table}"
+    );
+    for (path, status) in
+        [("site=school", 200), ("from=2025-12-01&to=2025-11-30", 400), ("camera=no/id", 400)]
+    {
+        assert_eq!(lead.get(&world, &format!("/figures/uptime?{path}")).status(), status, "{path}");
+    }
+    assert_eq!(lead.json(&world, "/figures/uptime?site=school")["rows"], json!([]));
 
     // Taking something out is an entry of the audit; whoever has no right to it gets nothing.
     let auditor = person(&world, "auditor");

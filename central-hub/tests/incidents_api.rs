@@ -8,6 +8,11 @@ use world::{Operator, World, message};
 #[test]
 fn an_operator_sees_splits_and_merges_incidents() {
     let mut world = World::new();
+    let nothing = world.run(&["place", "list"]);
+    let said = String::from_utf8_lossy(&nothing.stderr);
+    assert!(!nothing.status.success() && said.contains(world.data().to_str().unwrap()), "{said}");
+    assert!(!world.data().exists(), "a command that only reads has made a hub");
+
     let papers = world.add_agent("market", "gate");
     let list = world.folder.path().join("places.csv");
     std::fs::write(&list, "site,agent,camera,name,x,y\nmarket,gate,c1,东门,0,0\n").unwrap();

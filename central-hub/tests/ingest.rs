@@ -214,7 +214,7 @@ async fn status_and_last_will_tell_who_is_there() {
         (agent.state.as_str(), agent.name.as_deref(), agent.cameras.len()),
         ("offline", Some("东门"), 1)
     );
-    hub.store.forget_presence().await.unwrap();
+    hub.store.forget_presence(central_hub::clock::now_ms()).await.unwrap();
     assert_eq!(hub.store.agents(None).await.unwrap()[0].state, "unknown");
 }
 

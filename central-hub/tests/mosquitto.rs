@@ -147,7 +147,9 @@ impl World {
             Backlog::default(),
             mpsc::channel(1).1,
         ));
-        tokio::spawn(Link { broker, arrivals: to_writer, acks, hearing, among: None }.run(stop.clone()));
+        let link =
+            Link { broker, arrivals: to_writer, acks, hearing, among: None, store: self.store.clone() };
+        tokio::spawn(link.run(stop.clone()));
         bounded(heard.wait_for(|h| *h)).await.unwrap();
         stop
     }

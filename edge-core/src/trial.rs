@@ -441,14 +441,16 @@ impl Trial {
     /// Only the newest generation's state is told; of older ones, that they are in force.
     fn verdict(&mut self, generation: u64, state: ConfigState, reason: Option<Reason>) {
         let (reason, why) = reason.map_or((None, None), |r| (Some(shortened(r.text)), r.why));
-        let mut report = ConfigReport { applied: self.applied, generation, state, reason, why, local: None };
+        let applied = self.applied;
+        let mut report = ConfigReport { applied, generation, state, trying: None, reason, why, local: None };
         if let Some(newer) = self.report.as_ref().filter(|r| r.generation > generation) {
-            report = ConfigReport { applied: self.applied, ..newer.clone() };
+            report = ConfigReport { applied, ..newer.clone() };
         }
         self.say(report);
     }
 
-    fn say(&mut self, report: ConfigReport) {
+    fn say(&mut self, mut report: ConfigReport) {
+        report.trying = self.on_trial().filter(|generation| *generation != report.generation);
         self.report = Some(report.clone());
         self.outputs.push_back(Output::Report(report));
     }

@@ -134,9 +134,12 @@ fn a_refused_one_during_a_trial_leaves_the_trial_alone() {
     trial.handle(secs(12), Input::Seen(seen("+gate +yard")));
     trial.handle(secs(20), Input::Offered { generation: 2 });
     trial.handle(secs(21), Input::Checked { generation: 2, verdict: Err("line 3: no\nsuch thing".into()) });
+    assert_eq!(last_report(&trial), (2, ConfigState::Refused, None, "line 3: no such thing".into()));
+    assert_eq!(trial.report().unwrap().trying, Some(1));
     trial.handle(secs(42), Input::Due);
     trial.handle(secs(42), Input::Confirmed(Ok(())));
     outputs(&mut trial);
+    assert_eq!(trial.report().unwrap().trying, None);
     assert_eq!(last_report(&trial), (2, ConfigState::Refused, Some(1), "line 3: no such thing".into()));
     trial.handle(secs(50), Input::LocalChanged);
     assert_eq!(outputs(&mut trial), [Output::Check { generation: 2 }]);

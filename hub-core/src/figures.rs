@@ -72,20 +72,6 @@ pub fn percentile(counts: &[(i64, i64)], percent: i64) -> Option<i64> {
     })
 }
 
-/// Time spent in a state, from its changes: `(since, up)` in the order of time, over `from..to`. What is before
-/// the first change is unknown. Milliseconds up, and known at all.
-pub fn uptime(changes: &[(i64, Option<bool>)], from: i64, to: i64) -> (i64, i64) {
-    let ends = changes.iter().skip(1).map(|(at, _)| *at).chain([to]);
-    changes.iter().zip(ends).fold((0, 0), |(up, known), ((begin, state), end)| {
-        let span = (end.min(to) - (*begin).max(from)).max(0);
-        match state {
-            Some(true) => (up + span, known + span),
-            Some(false) => (up, known + span),
-            None => (up, known),
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,15 +112,5 @@ mod tests {
         assert_eq!(percentile(&[(80, 1)], 50), Some(middle_of(80)));
         assert_eq!(step_of(i64::MIN), step_of(0));
         assert!(middle_of(step_of(i64::MAX)) > 0);
-    }
-
-    #[test]
-    fn uptime_counts_what_is_known_within_the_span() {
-        let changes = [(0, Some(true)), (100, Some(false)), (150, None), (200, Some(true))];
-        assert_eq!(uptime(&changes, 0, 300), (200, 250));
-        assert_eq!(uptime(&changes, 50, 120), (50, 70));
-        assert_eq!(uptime(&changes, 160, 190), (0, 0));
-        assert_eq!(uptime(&[], 0, 10), (0, 0));
-        assert_eq!(uptime(&[(500, Some(true))], 0, 10), (0, 0));
     }
 }

@@ -14,9 +14,11 @@ pub mod csv;
 pub mod delivery;
 pub mod figures;
 pub mod password;
+pub mod plain;
 pub mod procedure;
 pub mod retention;
 pub mod rights;
+pub mod uptime;
 pub mod words;
 pub mod workflow;
 

@@ -25,6 +25,9 @@ pub struct ConfigReport {
     /// The newest generation that was looked at.
     pub generation: u64,
     pub state: ConfigState,
+    /// An older one than `generation` that is on trial still: the newer was refused meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trying: Option<u64>,
     /// Why it was refused or rolled back: what, where, and what to do, in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -30,6 +30,7 @@ fn version_1_is_read_and_written_unchanged() {
     survives::<Status>("v1/will.json");
     survives::<Status>("v1/status-config.json");
     survives::<Status>("v1/status-refused.json");
+    survives::<Status>("v1/status-on-trial.json");
     survives::<Health>("v1/health.json");
     survives::<DesiredConfig>("v1/config.json");
     survives::<Command>("v1/command.json");

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use protocol::AgentId;
 
 use super::configure;
-use super::words::Language;
+use super::words::{Language, print_line};
 use crate::ca::timestamp;
 use crate::clock::now_ms;
 use crate::store::agents::Listed;
@@ -57,14 +57,20 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
             for a in store.list_agents().await? {
                 let (until, access) = (until(&a), access(&a, language, now_ms()));
                 let name = a.name.unwrap_or_default();
-                println!("{}", line([&a.site, &a.agent, &a.state, &until, &access, &name]));
+                print_line(line([&a.site, &a.agent, &a.state, &until, &access, &name]));
             }
         }
         Command::Configure { agent, file } => configure::configure(store, &agent, &file).await?,
         Command::Show { agent, json } => configure::show(store, &agent, json).await?,
         Command::Revoke { agent } => {
             if !store.revoke_agent(&agent, audit::OPERATOR).await? {
-                bail!("agent {agent} has nothing to take away: see `central-hub agent list`");
+                bail!(
+                    "{}",
+                    language.say(
+                        format!("盒子 {agent} 没有可收回的证书或令牌：请用 `central-hub agent list` 查看"),
+                        format!("agent {agent} has nothing to take away: see `central-hub agent list`"),
+                    )
+                );
             }
             println!(
                 "{}",
@@ -76,7 +82,13 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
         }
         Command::Release { agent } => {
             if !store.release_agent(&agent, audit::OPERATOR).await? {
-                bail!("agent {agent} is not held: see `central-hub agent list`");
+                bail!(
+                    "{}",
+                    language.say(
+                        format!("盒子 {agent} 不在待裁定状态：请用 `central-hub agent list` 查看"),
+                        format!("agent {agent} is not held: see `central-hub agent list`"),
+                    )
+                );
             }
             println!(
                 "{}",

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use hub_core::plain::plain_json;
 use protocol::Timestamp;
 
-use super::words::Language;
+use super::words::{Language, print_line};
 use crate::audit::{self, Published};
 use crate::config::Config;
 use crate::store::Store;
@@ -45,7 +46,9 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
 async fn verify(store: &Store, config: &Config, heads: Option<PathBuf>) -> anyhow::Result<()> {
     let language = Language::of_environment();
     let path = match (&heads, &config.audit.heads) {
-        (Some(named), _) if !named.is_file() => bail!("{} is not there", named.display()),
+        (Some(named), _) if !named.is_file() => {
+            bail!("{} {}", named.display(), language.say("不存在", "is not there"))
+        }
         (Some(named), _) => Some(named),
         (None, settings) => settings.as_ref(),
     };
@@ -56,7 +59,7 @@ async fn verify(store: &Store, config: &Config, heads: Option<PathBuf>) -> anyho
     };
     let verdict = store.verify_audit(heads).await?;
     for fault in &verdict.faults.told {
-        println!("{fault}");
+        print_line(fault);
     }
     let untold = verdict.faults.count - verdict.faults.told.len() as u64;
     if untold > 0 {
@@ -96,12 +99,16 @@ async fn verify(store: &Store, config: &Config, heads: Option<PathBuf>) -> anyho
 }
 
 async fn export(store: &Store, from: Option<String>, to: Option<String>, reason: &str) -> anyhow::Result<()> {
+    let language = Language::of_environment();
     for day in [&from, &to].into_iter().flatten() {
         let parsed: Result<Timestamp, _> = format!("{day}T00:00:00.000Z").parse();
-        parsed.with_context(|| format!("`{day}` is no day: write it like 2026-11-25"))?;
+        parsed.with_context(|| {
+            let zh = format!("`{day}` 不是日期：请写成 2026-11-25");
+            language.say(zh, format!("`{day}` is no day: write it like 2026-11-25"))
+        })?;
     }
     if reason.trim().is_empty() {
-        bail!("--reason must say what it is for");
+        bail!("{}", language.say("请用 --reason 写明用途", "--reason must say what it is for"));
     }
     let (from, to) = (from.unwrap_or_default(), to.unwrap_or_else(|| "9999-99-99".to_owned()));
     let detail =
@@ -122,7 +129,7 @@ async fn export(store: &Store, from: Option<String>, to: Option<String>, reason:
                     "algorithm": algorithm.as_str(), "digest": digest.to_string(),
                 });
                 if failed.is_none() {
-                    failed = writeln!(out, "{line}").err();
+                    failed = writeln!(out, "{}", plain_json(&line.to_string())).err();
                 }
             })
             .await?;

@@ -84,7 +84,13 @@ async fn retire(store: &Store, ca: &Ca, language: Language, force: bool) -> anyh
             );
             Ok(())
         }
-        Retired::NoOther => bail!("there is one authority only: `central-hub ca rotate` makes its successor"),
+        Retired::NoOther => bail!(
+            "{}",
+            language.say(
+                "只有一个签发根：请先用 `central-hub ca rotate` 生成新的",
+                "there is one authority only: `central-hub ca rotate` makes its successor",
+            )
+        ),
         Retired::Needed(count) => {
             if let Some(old) = roots.first() {
                 let bearers = store.valid_under(&old.fingerprint).await?;
@@ -95,10 +101,13 @@ async fn retire(store: &Store, ca: &Ca, language: Language, force: bool) -> anyh
                     println!("... {}", bearers.len() - NAMED);
                 }
             }
-            bail!(
-                "{count} certificates of the older authority are still valid (above): wait until these boxes \
-                 have renewed, revoke those that are gone, or add --force and enrol them anew"
-            )
+            bail!("{}", language.say(
+                format!("旧签发根还有 {count} 张有效证书（见上）：请等这些盒子换发完毕，收回已不用的，或加 --force 后让它们重新入网"),
+                format!(
+                    "{count} certificates of the older authority are still valid (above): wait until these boxes \
+                     have renewed, revoke those that are gone, or add --force and enrol them anew"
+                ),
+            ))
         }
     }
 }

@@ -12,7 +12,7 @@ use settings::{MAX_WISH_BYTES, check_wish, owner};
 
 use words::Words;
 
-use super::words::Language;
+use super::words::{Language, print_json, print_line};
 use crate::store::agents::AgentView;
 use crate::store::configs::ConfigView;
 use crate::store::{Store, audit};
@@ -23,7 +23,7 @@ pub async fn configure(store: &Store, agent: &AgentId, file: &Path) -> anyhow::R
     let mut bytes = Vec::new();
     owner::as_caller(|| File::open(file))
         .and_then(|f| f.take(MAX_WISH_BYTES as u64 + 1).read_to_end(&mut bytes))
-        .with_context(|| format!("cannot read {}", file.display()))?;
+        .with_context(|| words.cannot_read(file))?;
     check_wish(&bytes).with_context(|| file.display().to_string())?;
     let text = String::from_utf8(bytes).with_context(|| file.display().to_string())?;
     let Some(generation) = store.put_config(agent, &text, audit::OPERATOR).await? else {
@@ -40,11 +40,11 @@ pub async fn show(store: &Store, agent: &AgentId, json: bool) -> anyhow::Result<
         bail!("{}", words.no_agent(agent));
     };
     if json {
-        println!("{}", serde_json::to_string(&view)?);
+        print_json(serde_json::to_string(&view)?);
         return Ok(());
     }
     for (title, value) in lines(&words, &view) {
-        println!("{title}{value}");
+        print_line(format!("{title}{value}"));
     }
     Ok(())
 }

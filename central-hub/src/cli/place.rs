@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use protocol::SiteId;
 
-use super::words::Language;
+use super::words::{Language, print_line};
 use crate::places::{Place, read_list};
 use crate::store::Store;
 
@@ -31,9 +31,10 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
     let language = Language::of_environment();
     match command {
         Command::Import { file } => {
-            let about = || format!("cannot read {}", file.display());
+            let about = || format!("{} {}", language.say("无法读取", "cannot read"), file.display());
             let size = std::fs::metadata(&file).with_context(about)?.len();
-            anyhow::ensure!(size <= LIST_BYTES, "{} is larger than 4 MiB", file.display());
+            let large = language.say("超过 4 MiB", "is larger than 4 MiB");
+            anyhow::ensure!(size <= LIST_BYTES, "{} {large}", file.display());
             let text = std::fs::read_to_string(&file).with_context(about)?;
             let places = read_list(&text).with_context(|| format!("{}", file.display()))?;
             store.put_places(&places).await?;
@@ -56,10 +57,7 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
                 };
                 let name = place.said.name.clone().unwrap_or_default();
                 let (site, agent) = (place.site.as_str(), place.agent.as_str());
-                println!(
-                    "{}",
-                    line([site, agent, place.camera.as_str(), &position(&place), sensitive, &name])
-                );
+                print_line(line([site, agent, place.camera.as_str(), &position(&place), sensitive, &name]));
             }
         }
     }

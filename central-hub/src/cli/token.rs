@@ -1,20 +1,23 @@
 //! `token create`: what an installer carries to a box, as text and as a picture for a phone or scanner.
 
 use std::fs::OpenOptions;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::net::Ipv6Addr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
+use hub_core::plain::is_plain;
 use protocol::enrol::{Identity, Token};
 use protocol::{AgentId, SiteId, Timestamp};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use settings::owner;
+use url::Host;
 
-use super::words::Language;
+use super::words::{Language, print_json};
 use crate::agent_api::enrol;
 use crate::ca::{self, Ca};
 use crate::clock::now_ms;
@@ -56,14 +59,19 @@ pub struct Create {
     #[arg(long)]
     qr: bool,
     /// How the box reaches the hub, HOST or HOST:PORT; by default as [agents] in the settings says
-    #[arg(long, value_name = "HOST")]
-    hub: Option<String>,
+    #[arg(long, value_name = "HOST", value_parser = reached_at)]
+    hub: Option<(Host, Option<u16>)>,
 }
 
 pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow::Result<()> {
     let Command::Create(wish) = command;
-    if wish.name.as_ref().is_some_and(|n| n.trim().is_empty() || n.chars().count() > NAME_CHARS) {
-        bail!("--name must have 1 to {NAME_CHARS} characters");
+    let language = Language::of_environment();
+    if !wish.name.as_deref().is_none_or(is_name) {
+        let zh = format!("--name 应为 1 到 {NAME_CHARS} 个字符，不能含换行、控制字符或改变书写方向的字符");
+        let en = format!(
+            "--name must have 1 to {NAME_CHARS} characters, and no line break, control character or mark that turns the direction of text"
+        );
+        bail!("{}", language.say(zh, en));
     }
     let ca = Ca::open(store).await?;
     // The hub still shows its oldest root; that is the one by which a box that knows nothing finds it.
@@ -86,7 +94,7 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
         let _ = owner::as_caller(|| std::fs::remove_file(file));
     }
     made?;
-    let hub = hub_address(config, wish.hub.as_deref());
+    let hub = hub_address(config, wish.hub.as_ref());
     let expires = Timestamp::from_unix_ms(expires_at);
     let picture = format!("signalbox:enrol?hub={hub}&token={text}");
     let shown = wish.file.is_none();
@@ -95,11 +103,10 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
             "site": identity.site, "agent": identity.agent, "name": wish.name, "hub": hub,
             "expires_at": expires, "token": shown.then_some(&text), "enrol": shown.then_some(&picture),
         });
-        println!("{json}");
+        print_json(json);
         return Ok(());
     }
     let draw = shown && (wish.qr || std::io::stdout().is_terminal());
-    let language = Language::of_environment();
     print!("{}", sheet(language, &identity, &text, &hub, expires, wish.file.as_deref()));
     if draw {
         println!("\n{}", drawn(&picture)?);
@@ -107,8 +114,8 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
     if let Some(there) = there.filter(|a| !a.revoked) {
         println!("{}", already_there(language, &there.site, &identity));
     }
-    if config.agents.listen.ip().is_loopback() {
-        println!("{}", only_here(language, config));
+    if let Some(note) = only_here(language, config) {
+        println!("{note}");
     }
     Ok(())
 }
@@ -152,16 +159,28 @@ fn already_there(language: Language, site: &str, who: &Identity) -> String {
     )
 }
 
-fn only_here(language: Language, config: &Config) -> String {
-    let port = config.agents.listen.port();
-    language.say(
-        format!(
-            "注意：中心现在只接受本机的连接。要让其他机器上的盒子入网，请在设置中写明 [agents] listen = \"0.0.0.0:{port}\" 和 [broker] listen = \"0.0.0.0:8883\"，然后重启中心。"
-        ),
-        format!(
-            "Note: the hub takes connections from this machine only. For boxes on other machines set [agents] listen = \"0.0.0.0:{port}\" and [broker] listen = \"0.0.0.0:8883\", and start the hub again."
-        ),
-    )
+/// Which settings keep boxes on other machines out, with the ports that are set; none if none does.
+fn only_here(language: Language, config: &Config) -> Option<String> {
+    let broker = config.broker.external.is_none().then_some(("[broker]", config.broker.listen));
+    let near = [Some(("[agents]", config.agents.listen)), broker].into_iter().flatten();
+    let wider: Vec<String> = near
+        .filter(|(_, listen)| listen.ip().is_loopback())
+        .map(|(section, listen)| format!("{section} listen = \"0.0.0.0:{}\"", listen.port()))
+        .collect();
+    let zh = format!(
+        "注意：中心现在只接受本机的连接。要让其他机器上的盒子入网，请在设置中写明 {}，然后重启中心。",
+        wider.join(" 和 ")
+    );
+    let en = format!(
+        "Note: the hub takes connections from this machine only. For boxes on other machines set {}, and start the hub again.",
+        wider.join(" and ")
+    );
+    (!wider.is_empty()).then(|| language.say(zh, en))
+}
+
+/// Whether people can read it on one line.
+fn is_name(name: &str) -> bool {
+    !name.trim().is_empty() && name.chars().count() <= NAME_CHARS && is_plain(name)
 }
 
 /// A file's own name: it lies elsewhere on the box.
@@ -176,16 +195,12 @@ fn drawn(text: &str) -> anyhow::Result<String> {
 }
 
 /// `https://HOST:PORT`, as boxes reach the hub.
-fn hub_address(config: &Config, told: Option<&str>) -> String {
+fn hub_address(config: &Config, told: Option<&(Host, Option<u16>)>) -> String {
     let listen = config.agents.listen;
     let running = Ports::read(&config.hub.data).map(|p| p.agents).filter(|p| *p > 0);
     let port = running.unwrap_or(listen.port());
-    if let Some(told) = told {
-        let told = told.trim_start_matches("https://").trim_end_matches('/');
-        let named = told.rsplit_once(':').is_some_and(|(host, port)| {
-            port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']'))
-        });
-        return if named { format!("https://{told}") } else { format!("https://{}:{port}", bracketed(told)) };
+    if let Some((host, named)) = told {
+        return format!("https://{host}:{}", named.unwrap_or(port));
     }
     let host = match config.agents.names.first() {
         Some(name) => name.clone(),
@@ -193,6 +208,29 @@ fn hub_address(config: &Config, told: Option<&str>) -> String {
         None => ca::primary_addresses().first().map_or_else(|| "127.0.0.1".to_owned(), ToString::to_string),
     };
     format!("https://{}:{port}", bracketed(&host))
+}
+
+/// `HOST`, `HOST:PORT` or either as an https URL, and nothing more: host name, IPv4 or IPv6 address.
+fn reached_at(text: &str) -> Result<(Host, Option<u16>), String> {
+    let wrong = || {
+        let zh = "请写 https://主机:端口，端口可省略，例如 https://192.0.2.5:8443";
+        let en =
+            "write it as https://HOST:PORT, with or without the port, for example https://192.0.2.5:8443";
+        Language::of_environment().say(zh, en).to_owned()
+    };
+    let bare = text.strip_prefix("https://").unwrap_or(text);
+    let bare = bare.strip_suffix('/').unwrap_or(bare);
+    if let Ok(address) = bare.parse::<Ipv6Addr>() {
+        return Ok((Host::Ipv6(address), None));
+    }
+    let (host, port) = match bare.rsplit_once(':') {
+        Some((host, port)) if !bare.ends_with(']') => (host, Some(port)),
+        _ => (bare, None),
+    };
+    let port = port.map(|p| p.parse::<u16>().ok().filter(|p| *p > 0).ok_or_else(wrong)).transpose()?;
+    let written = host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b));
+    let host = Host::parse(host).map_err(|_| wrong())?;
+    if written { Ok((host, port)) } else { Err(wrong()) }
 }
 
 fn bracketed(host: &str) -> String {
@@ -219,8 +257,21 @@ fn write(path: &Path, token: &str) -> anyhow::Result<()> {
         writeln!(file, "{token}")?;
         file.sync_all()
     };
-    write().with_context(|| {
-        format!("cannot write the token to {} (name a file that is not there yet)", path.display())
+    let language = Language::of_environment();
+    let path = path.display();
+    write().map_err(|error| {
+        anyhow!(match error.kind() {
+            ErrorKind::AlreadyExists => language.say(
+                format!("{path} 已存在，没有覆盖：请换一个文件名，或先删除它"),
+                format!(
+                    "{path} is there already and was not overwritten: name another file, or delete it first"
+                ),
+            ),
+            _ => language.say(
+                format!("无法把令牌写入 {path}：{error}"),
+                format!("cannot write the token to {path}: {error}"),
+            ),
+        })
     })
 }
 
@@ -238,16 +289,69 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_one_line_that_can_be_read() {
+        assert!(is_name("东街市场 2 号"));
+        for wrong in ["", " ", "a\nb", "a\u{1b}[2J", "a\u{202e}b", &"长".repeat(NAME_CHARS + 1)] {
+            assert!(!is_name(wrong), "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn the_address_is_written_as_a_url_has_it() {
         let mut config = Config::default();
         config.hub.data = "/nowhere".into();
         assert_eq!(hub_address(&config, None), "https://127.0.0.1:8443");
-        assert_eq!(hub_address(&config, Some("hub.example")), "https://hub.example:8443");
-        assert_eq!(hub_address(&config, Some("hub.example:9")), "https://hub.example:9");
-        assert_eq!(hub_address(&config, Some("https://[fd00::1]:9/")), "https://[fd00::1]:9");
-        assert_eq!(hub_address(&config, Some("fd00::1")), "https://[fd00::1]:8443");
+        let told = |text| hub_address(&config, Some(&reached_at(text).unwrap()));
+        assert_eq!(told("hub.example"), "https://hub.example:8443");
+        assert_eq!(told("hub.example:9"), "https://hub.example:9");
+        assert_eq!(told("https://192.0.2.5/"), "https://192.0.2.5:8443");
+        assert_eq!(told("https://[fd00::1]:9/"), "https://[fd00::1]:9");
+        assert_eq!(told("[fd00::1]"), "https://[fd00::1]:8443");
+        assert_eq!(told("fd00::1"), "https://[fd00::1]:8443");
         config.agents.names = vec!["10.0.0.5".into()];
         assert_eq!(hub_address(&config, None), "https://10.0.0.5:8443");
+    }
+
+    #[test]
+    fn what_keeps_other_machines_out_is_named_with_its_port() {
+        let mut config = Config::default();
+        config.broker.listen.set_port(28883);
+        for language in [Language::Zh, Language::En] {
+            let note = only_here(language, &config).unwrap();
+            assert!(note.contains("[agents] listen = \"0.0.0.0:8443\""), "{note}");
+            assert!(note.contains("[broker] listen = \"0.0.0.0:28883\""), "{note}");
+        }
+        config.agents.listen.set_ip([0, 0, 0, 0].into());
+        assert!(!only_here(Language::En, &config).unwrap().contains("[agents]"));
+        config.broker.external = Some("broker.example:8883".to_owned());
+        assert_eq!(only_here(Language::En, &config), None);
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_hub_is_refused() {
+        let wrong = [
+            "",
+            " ",
+            "ev il\"x",
+            "http://hub",
+            "https://",
+            "https://hub/path",
+            "hub?x",
+            "user@hub",
+            "hub:0",
+            "hub:70000",
+            "hub:",
+            "hub:x",
+            ":8443",
+            "[fd00::1",
+            "a&token=b",
+            "$(reboot)",
+            "h\u{1b}[2J",
+            "https://https://hub",
+        ];
+        for wrong in wrong {
+            assert!(reached_at(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use qrcode::render::unicode::Dense1x2;
 use settings::{Secret, owner};
 
 use super::wall_address;
-use super::words::Language;
+use super::words::{Language, print_line};
 use crate::ca::timestamp;
 use crate::clock::now_ms;
 use crate::config::Config;
@@ -130,7 +130,13 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
         Command::Revoke { user, what } => {
             let account = account_of(&user)?;
             if !store.revoke(&account, &what.grant(), by).await? {
-                bail!("{account} does not hold this: see `central-hub user list`");
+                bail!(
+                    "{}",
+                    language.say(
+                        format!("用户 {account} 没有这个角色：请用 `central-hub user list` 查看"),
+                        format!("{account} does not hold this: see `central-hub user list`"),
+                    )
+                );
             }
             println!(
                 "{}",
@@ -251,10 +257,8 @@ async fn list(store: &Store, language: Language) -> anyhow::Result<()> {
             if user.has_second_factor { language.say("有", "yes") } else { language.say("无", "no") };
         let login = user.last_login_at.map_or_else(|| "-".to_owned(), |ms| timestamp(ms).to_string());
         let roles = roles(&user, language);
-        println!(
-            "{}",
-            line([&user.account, state, second, &login, &roles, user.name.as_deref().unwrap_or("")])
-        );
+        let name = user.name.as_deref().unwrap_or("");
+        print_line(line([&user.account, state, second, &login, &roles, name]));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use hub_core::delivery::Outcome;
 use protocol::Timestamp;
 use protocol::exchange::{Codes, EXCHANGE_VERSION, Incident, Names, Origin, Severity, State};
 
-use super::words::Language;
+use super::words::{Language, print_json, print_line};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::store::Store;
@@ -29,13 +29,16 @@ pub enum Command {
 
 pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Secret => {
-            println!("{}", sign::new_secret()?);
-            Ok(())
-        }
+        Command::Secret => secret(),
         Command::List { json } => list(store, config, json).await,
         Command::Test { name } => test(store, config, &name).await,
     }
+}
+
+/// Needs no hub.
+pub fn secret() -> anyhow::Result<()> {
+    println!("{}", sign::new_secret()?);
+    Ok(())
 }
 
 async fn list(store: &Store, config: &Config, json: bool) -> anyhow::Result<()> {
@@ -52,7 +55,7 @@ async fn list(store: &Store, config: &Config, json: bool) -> anyhow::Result<()> 
                 "name": name, "url": url, "told": standing.told, "waiting": standing.waiting,
                 "given_up": standing.given_up, "oldest": oldest, "error": error,
             });
-            println!("{line}");
+            print_json(line);
             continue;
         }
         let counts = say.say(
@@ -61,7 +64,7 @@ async fn list(store: &Store, config: &Config, json: bool) -> anyhow::Result<()> 
         );
         println!("{name}  {url}\n  {counts}");
         if let Some(error) = error {
-            println!("  {}: {error}", say.say("最近的错误", "last error"));
+            print_line(format!("  {}: {error}", say.say("最近的错误", "last error")));
         }
     }
     Ok(())
@@ -72,7 +75,14 @@ async fn test(store: &Store, config: &Config, name: &str) -> anyhow::Result<()> 
     let found = config.webhooks.iter().find(|webhook| webhook.name == name);
     let Some(webhook) = found else {
         let known: Vec<_> = config.webhooks.iter().map(|w| w.name.as_str()).collect();
-        bail!("there is no webhook {name} in the settings; there are: {}", known.join(", "));
+        let known = known.join(", ");
+        bail!(
+            "{}",
+            say.say(
+                format!("设置中没有 webhook {name}；已有：{known}"),
+                format!("there is no webhook {name} in the settings; there are: {known}"),
+            )
+        );
     };
     let sender = webhook.open(target::system())?;
     let names = config.names(store.hub_epoch());

@@ -1,4 +1,19 @@
-//! In which language an operator reads: Chinese or English, as LC_ALL, LC_MESSAGES or LANG say.
+//! In which language an operator reads: Chinese or English, as LC_ALL, LC_MESSAGES or LANG say; and lines that are
+//! safe to print.
+
+use std::fmt::Display;
+
+use hub_core::plain::{plain, plain_json};
+
+/// Prints one line of which a part may come from boxes, cameras or browsers.
+pub fn print_line(line: impl Display) {
+    println!("{}", plain(&line.to_string()));
+}
+
+/// The same, where the line is JSON.
+pub fn print_json(json: impl Display) {
+    println!("{}", plain_json(&json.to_string()));
+}
 
 /// The operator's language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

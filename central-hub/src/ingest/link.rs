@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Outgoing, read};
 use crate::clock::now_ms;
+use crate::store::Store;
 use crate::store::records::Arrival;
 
 /// Largest packet either way; the embedded broker has the same limit.
@@ -76,12 +77,15 @@ pub struct Link {
     pub hearing: watch::Sender<bool>,
     /// Where there are other hubs: whether this one leads them.
     pub among: Option<watch::Receiver<bool>>,
+    /// Gets to know since when nobody is heard.
+    pub store: Store,
 }
 
 impl Link {
     /// Connects, again and again, until stopped. Dropping it ends the writer's queue.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut pause = PAUSE_FIRST;
+        let mut deaf_since = None;
         loop {
             let ended = tokio::select! {
                 () = stop.cancelled() => break,
@@ -89,6 +93,14 @@ impl Link {
             };
             if self.hearing.send_replace(false) {
                 pause = PAUSE_FIRST;
+                deaf_since = Some(now_ms());
+            }
+            // Before the next connection, which hears every retained status; and again while there is none, for
+            // messages of the last one may still have been on their way.
+            if let Some(at) = deaf_since.filter(|_| self.hears_status())
+                && let Err(error) = self.store.deaf_since(at).await
+            {
+                tracing::warn!(%error, "agents count as they were, though nobody hears them");
             }
             if let Err(error) = ended {
                 tracing::warn!(%error, pause_ms = pause.as_millis() as u64, "broker connection lost");
@@ -100,6 +112,10 @@ impl Link {
             pause = (pause * 2).min(PAUSE_MOST);
         }
         self.hearing.send_replace(false);
+    }
+
+    fn hears_status(&self) -> bool {
+        self.among.as_ref().is_none_or(|leads| *leads.borrow())
     }
 
     async fn connect(&mut self) -> Result<(), LinkError> {

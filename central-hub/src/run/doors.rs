@@ -1,11 +1,12 @@
 //! Opens the doors and keeps what is behind them current: revoked boxes are cut, authorities read again.
 
 use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::anyhow;
 use axum::Router;
 use rustls::ServerConfig;
 use tokio::task::JoinHandle;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent_api::{self, AgentApi, Settings};
 use crate::ca::{self, Ca};
+use crate::cli::words::Language;
 use crate::config::Config;
 use crate::door::accept::Door;
 use crate::door::crowd::{Crowd, Places};
@@ -110,9 +112,8 @@ impl Entrance {
         tls: Option<Arc<ServerConfig>>,
     ) -> anyhow::Result<(Door, SocketAddr)> {
         let secure = tls.is_some();
-        let door = Door::listen(name, address, tls, Crowd::new(self.places)).with_context(|| {
-            format!("cannot listen on {address} ({section} listen); is another program there?")
-        })?;
+        let door = Door::listen(name, address, tls, Crowd::new(self.places))
+            .map_err(|error| anyhow!(not_open(Language::of_environment(), section, address, &error)))?;
         let address = door.address()?;
         tracing::info!(door = name, %address, tls = secure, "door open");
         Ok((door, address))
@@ -126,6 +127,30 @@ impl Entrance {
     }
 }
 
+/// Why nothing listens there, and what to do.
+fn not_open(language: Language, section: &str, address: SocketAddr, error: &io::Error) -> String {
+    let (zh, en) = match error.kind() {
+        ErrorKind::AddrInUse => (
+            "已有程序占用这个端口：请停止它，或换一个端口".to_owned(),
+            "another program listens there: stop it, or choose another port".to_owned(),
+        ),
+        ErrorKind::AddrNotAvailable => (
+            "本机没有使用这个地址的网络接口：请写本机的地址，或写 0.0.0.0".to_owned(),
+            "no interface of this machine has this address: write one that it has, or 0.0.0.0 for all"
+                .to_owned(),
+        ),
+        ErrorKind::PermissionDenied => (
+            "没有权限使用这个端口：请选 1024 或更大的端口".to_owned(),
+            "this port is not allowed: choose one from 1024 on".to_owned(),
+        ),
+        _ => (error.to_string(), error.to_string()),
+    };
+    language.say(
+        format!("无法监听 {address}（{section} listen）：{zh}"),
+        format!("cannot listen on {address} ({section} listen): {en}"),
+    )
+}
+
 /// Notices within half a second what the commands beside the hub did to its authorities.
 async fn keep_current(tls: Tls, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(watch::LOOK_EVERY);
@@ -137,6 +162,31 @@ async fn keep_current(tls: Tls, stop: CancellationToken) {
         }
         if let Err(error) = tls.refresh().await {
             tracing::warn!(%error, "authorities not read again");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_door_shut_is_said() {
+        let open = |address: SocketAddr| {
+            let (places, tls) = (Places::for_files(1_000), None);
+            Door::listen("wall", address, tls, Crowd::new(places)).and_then(|d| d.address())
+        };
+        let there = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = there.local_addr().unwrap();
+        // Set aside for documentation (RFC 5737): no interface has it.
+        let nowhere: SocketAddr = "192.0.2.1:0".parse().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let _entered = runtime.enter();
+        for (address, zh, en) in [(taken, "占用", "another program"), (nowhere, "网络接口", "no interface")]
+        {
+            let error = open(address).unwrap_err();
+            assert!(not_open(Language::Zh, "[http]", address, &error).contains(zh), "{error}");
+            assert!(not_open(Language::En, "[http]", address, &error).contains(en), "{error}");
         }
     }
 }

@@ -9,7 +9,7 @@ use sqlx::FromRow;
 
 use super::changes::Subject;
 use super::configs::{self, ConfigView};
-use super::{Store, StoreError, Tx, audit, sql};
+use super::{Store, StoreError, Tx, audit, sql, uptime};
 use crate::clock::now_ms;
 
 /// An agent as the API shows it.
@@ -143,10 +143,11 @@ impl Store {
     }
 
     /// After a start nobody has been heard yet: what was online or offline is unknown.
-    pub async fn forget_presence(&self) -> Result<(), StoreError> {
+    pub async fn forget_presence(&self, now: i64) -> Result<(), StoreError> {
+        self.forget_uptime(now).await?;
         let mut tx = self.write().await?;
         let text = "UPDATE agents SET state = 'unknown', since = $1 WHERE state <> 'unknown' RETURNING agent";
-        for (agent,) in tx.all::<(String,)>(sql(text).bind(now_ms())).await? {
+        for (agent,) in tx.all::<(String,)>(sql(text).bind(now)).await? {
             tx.changed(Subject::Agent(agent));
         }
         tx.commit().await
@@ -228,25 +229,27 @@ pub(super) async fn put_status(
     agent: &str,
     status: &Status,
     now: i64,
+    offset_minutes: i16,
 ) -> Result<(), StoreError> {
     let state = match status.state {
         AgentState::Online => "online",
         AgentState::Offline => "offline",
     };
     // The last will carries neither name nor version: then the last known ones stand.
-    let text =
+    let text = uptime::before!(
         "UPDATE agents SET state = $2, own_name = coalesce($3, own_name), version = coalesce($4, version),
-        since = $5, last_seen = CASE $2 WHEN 'online' THEN $6 ELSE last_seen END WHERE agent = $1";
-    tx.execute(
-        sql(text)
-            .bind(agent)
-            .bind(state)
-            .bind(&status.name)
-            .bind(&status.version)
-            .bind(status.since.map_or(now, Timestamp::unix_ms))
-            .bind(now),
-    )
-    .await?;
+        since = $5, last_seen = CASE $2 WHEN 'online' THEN $6 ELSE last_seen END WHERE agent = $1"
+    );
+    let statement = sql(text)
+        .bind(agent)
+        .bind(state)
+        .bind(&status.name)
+        .bind(&status.version)
+        .bind(status.since.map_or(now, Timestamp::unix_ms))
+        .bind(now);
+    if let Some(before) = tx.optional(statement).await? {
+        uptime::said(tx, agent, &before, status, now, offset_minutes).await?;
+    }
     if let Some(report) = &status.config {
         configs::put_report(tx, agent, report).await?;
     }

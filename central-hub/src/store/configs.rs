@@ -28,6 +28,8 @@ pub struct ConfigView {
     pub why: Option<ConfigWhy>,
     /// The generation in force, as the agent last said.
     pub applied: Option<u64>,
+    /// The generation on trial, as the agent last said, where that is not the newest.
+    pub trying: Option<u64>,
     /// What stands against settings that were changed at the box.
     pub local: Option<String>,
 }
@@ -149,6 +151,8 @@ pub(super) async fn put_report(tx: &mut Tx, agent: &str, report: &ConfigReport) 
 
 fn view(generation: u64, report: Option<ConfigReport>) -> ConfigView {
     let (applied, local) = report.as_ref().map_or((None, None), |r| (r.applied, r.local.clone()));
+    let on_trial = |r: &ConfigReport| (r.state == ConfigState::Trying).then_some(r.generation).or(r.trying);
+    let trying = report.as_ref().and_then(on_trial).filter(|on_trial| *on_trial != generation);
     let current = report.filter(|r| r.generation == generation);
     let state = match current.as_ref().map(|r| r.state) {
         None | Some(ConfigState::Unknown) => "pending",
@@ -158,7 +162,7 @@ fn view(generation: u64, report: Option<ConfigReport>) -> ConfigView {
         Some(ConfigState::RolledBack) => "rolled_back",
     };
     let (reason, why) = current.map_or((None, None), |r| (r.reason, r.why));
-    ConfigView { generation, state, reason, why, applied, local }
+    ConfigView { generation, state, reason, why, applied, trying, local }
 }
 
 fn agent_id(text: &str) -> Result<AgentId, StoreError> {
@@ -183,7 +187,8 @@ mod tests {
             detail: Some(text.clone()),
             seconds: None,
         });
-        let report = ConfigReport { applied, generation, state, reason, why, local: None };
+        let trying = reason.as_ref().map(|_| generation - 1);
+        let report = ConfigReport { applied, generation, state, trying, reason, why, local: None };
         let mut tx = store.write().await.unwrap();
         put_report(&mut tx, "gate", &report).await.unwrap();
         tx.commit().await.unwrap();
@@ -215,19 +220,23 @@ mod tests {
         assert_eq!(put("# two\n").await.unwrap(), Some(2));
         let view = shown(&store).await;
         assert_eq!((view.generation, view.state, view.applied), (2, "pending", Some(1)));
-        report(&store, 2, ConfigState::Refused, Some(1)).await;
+        report(&store, 2, ConfigState::Trying, Some(1)).await;
+        assert_eq!((shown(&store).await.state, shown(&store).await.trying), ("trying", None));
+        assert_eq!(put("# three\n").await.unwrap(), Some(3));
+        assert_eq!((shown(&store).await.state, shown(&store).await.trying), ("pending", Some(2)));
+        report(&store, 3, ConfigState::Refused, Some(1)).await;
         let view = shown(&store).await;
-        assert_eq!((view.state, view.applied), ("refused", Some(1)));
+        assert_eq!((view.state, view.applied, view.trying), ("refused", Some(1), Some(2)));
         assert_eq!(view.reason.unwrap().chars().count(), REASON_CHARS);
         assert_eq!(view.why.unwrap().detail.unwrap().chars().count(), REASON_CHARS);
         let wish = store.newest_config(&agent).await.unwrap().unwrap();
         assert_eq!(
             (wish.config.generation, wish.config.toml.as_str(), wish.site.as_str()),
-            (2, "# two\n", "market")
+            (3, "# three\n", "market")
         );
         let audited = store.audited("configured", 10).await.unwrap();
-        assert_eq!((audited.len(), audited[0].object.as_deref()), (2, Some("gate")));
-        assert!(!audited[0].detail.contains("two"));
+        assert_eq!((audited.len(), audited[0].object.as_deref()), (3, Some("gate")));
+        assert!(!audited[0].detail.contains("# three"));
     }
 
     #[tokio::test]

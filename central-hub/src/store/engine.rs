@@ -11,6 +11,8 @@ use std::path::Path;
 use sqlx::error::BoxDynError;
 use sqlx::{Database, Executor, FromRow, IntoArguments, Pool, Postgres, SqlStr, Sqlite, Transaction};
 
+pub(super) use sqlite::FILE as SQLITE_FILE;
+
 use super::settings::Settings;
 use super::sql::{Sql, Value};
 use super::{Fault, StoreError};

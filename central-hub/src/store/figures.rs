@@ -213,7 +213,7 @@ impl Store {
 }
 
 impl Span {
-    fn bind<'a>(&'a self, statement: Sql<'a>) -> Sql<'a> {
+    pub(super) fn bind<'a>(&'a self, statement: Sql<'a>) -> Sql<'a> {
         let sites = self.sites.as_deref().unwrap_or_default();
         statement.bind(self.first_day).bind(self.last_day).bind(self.sites.is_none()).bind(sites)
     }

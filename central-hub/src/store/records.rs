@@ -108,6 +108,8 @@ struct Batch<'a, 'b> {
     touched: TouchedEpochs,
     letters: bool,
     forged: Vec<(Identity, String)>,
+    /// Of local time from UTC.
+    offset_minutes: i16,
 }
 
 impl Store {
@@ -124,6 +126,7 @@ impl Store {
             touched: BTreeMap::new(),
             letters: false,
             forged: Vec::new(),
+            offset_minutes: self.offset_minutes(),
         };
         // Agents in one order for all hubs, or two that write at once could wait for each other; each agent's
         // messages in the order in which they came.
@@ -252,7 +255,8 @@ impl<'b> Batch<'_, 'b> {
                 }
             }
             Content::Status(status) => {
-                agents::put_status(self.tx, agent.as_str(), status, *received_at).await?;
+                let offset = self.offset_minutes;
+                agents::put_status(self.tx, agent.as_str(), status, *received_at, offset).await?;
             }
             Content::Health(health) => {
                 agents::put_health(self.tx, agent.as_str(), health, *received_at).await?;

@@ -16,6 +16,8 @@ use super::{App, Refusal};
 use crate::clock::now_ms;
 use crate::store::figures::{By, Counts, Durations, RuleCounts, Span};
 
+pub(super) mod uptime;
+
 /// Longest span.
 const MOST_DAYS: i64 = 3_660;
 const DAY_MS: i64 = 86_400_000;
@@ -99,23 +101,36 @@ pub(super) async fn show(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(wanted) = wanted.map_err(|e| Refusal::bad_request(e.body_text()))?;
+    let own = super::site_list(scope.sites());
+    let span = span(&app, wanted.from.as_deref(), wanted.to.as_deref(), wanted.site.as_ref(), own)?;
+    let rows = rows(&app, wanted.what, &span).await?;
+    let (from, to) = (date(span.first_day), date(span.last_day));
+    match wanted.form {
+        Form::Json => Ok(Json(Figures { from, to, rows }).into_response()),
+        Form::Csv => Ok(csv_file("figures.csv", table(&rows))),
+    }
+}
+
+/// The days that are asked for, at the sites that are asked for and may be seen (`own`; `None`: all).
+fn span(
+    app: &App,
+    from: Option<&str>,
+    to: Option<&str>,
+    site: Option<&SiteId>,
+    own: Option<Vec<String>>,
+) -> Result<Span, Refusal> {
     let (today, _) = figures::day_and_hour(now_ms(), app.names.offset_minutes);
-    let last_day = wanted.to.as_deref().map_or(Ok(today), day)?;
-    let first_day = wanted.from.as_deref().map_or(Ok(last_day - 29), day)?;
+    let last_day = to.map_or(Ok(today), day)?;
+    let first_day = from.map_or(Ok(last_day - 29), day)?;
     if first_day > last_day || last_day - first_day > MOST_DAYS {
         return Err(Refusal::bad_request("`from` must not be after `to`, nor more than 3660 days before it"));
     }
-    let own = super::site_list(scope.sites());
-    let sites = match (&wanted.site, own) {
+    let sites = match (site, own) {
         (Some(site), None) => Some(vec![site.to_string()]),
         (Some(site), Some(own)) => Some(own.into_iter().filter(|s| *s == site.as_str()).collect()),
         (None, own) => own,
     };
-    let rows = rows(&app, wanted.what, &Span { first_day, last_day, sites }).await?;
-    match wanted.form {
-        Form::Json => Ok(Json(Figures { from: date(first_day), to: date(last_day), rows }).into_response()),
-        Form::Csv => Ok(csv_file("figures.csv", table(&rows))),
-    }
+    Ok(Span { first_day, last_day, sites })
 }
 
 async fn rows(app: &App, what: What, span: &Span) -> Result<Vec<Row>, Refusal> {

@@ -106,6 +106,9 @@ const DESCRIBED: &[Described] = described! {
         query search::As; Answer::Of(&["application/json", "application/cap+xml"]);
     GET "/figures" "统计数字（JSON 或 CSV）" "Figures, as JSON or CSV"
         query figures::Wanted; Answer::Of(&["application/json", "text/csv"]);
+    GET "/figures/uptime" "盒子和摄像机每日正常、中断、未知的时间（JSON 或 CSV）"
+        "How long agents and cameras were up, down and unknown, by day, as JSON or CSV"
+        query figures::uptime::Wanted; Answer::Of(&["application/json", "text/csv"]);
     POST "/incidents" "人工上报事件" "Open an incident by hand"; Answer::Made;
     POST "/incidents/steps" "对多起事件执行同一步骤" "Take one step in many incidents"; JSON;
     GET "/incidents/{site}/{incident}/steps" "事件的处置经过" "How an incident is being worked on"; JSON;

@@ -91,6 +91,7 @@ pub fn rows() -> Vec<Row> {
         row(get.clone(), "/search", to(ReadIncidents), 200),
         row(get.clone(), "/export/incidents.csv", to(Export), 200),
         row(get.clone(), "/figures", to(ReadFigures), 200),
+        row(get.clone(), "/figures/uptime", to(ReadFigures), 200),
         incident(row(get.clone(), "/incidents/{site}/{incident}/exchange", to(Export), 200)),
         row(get.clone(), "/alerts", to(ReadAlerts), 200),
         alert(row(get.clone(), "/alerts/{agent}/{epoch}/{seq}", to(ReadAlerts), 200)),

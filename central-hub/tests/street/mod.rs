@@ -54,7 +54,14 @@ impl Hub {
         let (to_link, acks) = mpsc::channel(QUEUED_ACKS);
         let (hearing, mut heard) = watch::channel(false);
         let stop = CancellationToken::new();
-        let link = Link { broker: broker.for_hub(), arrivals: to_writer, acks, hearing, among: None };
+        let link = Link {
+            broker: broker.for_hub(),
+            arrivals: to_writer,
+            acks,
+            hearing,
+            among: None,
+            store: store.clone(),
+        };
         let tasks = vec![
             tokio::spawn(writer::run(store.clone(), arrivals, to_link, backlog, mpsc::channel(1).1)),
             tokio::spawn(link.run(stop.clone())),

@@ -113,6 +113,8 @@ export interface AgentConfig {
   /** The same in a form for every language, where it is a usual reason. */
   why?: ConfigWhy | null
   applied: number | null
+  /** On trial, where that is not the newest. */
+  trying?: number | null
 }
 
 /** Where the still of an alert is; an address that leaves the hub is not followed. */

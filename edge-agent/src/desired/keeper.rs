@@ -91,6 +91,8 @@ pub struct Keeper<S: Station> {
     /// What was checked and not started yet.
     prepared: Option<(u64, Config, S::Ready)>,
     local_problem: Option<String>,
+    /// The box's own settings are to be read again when the trial is over.
+    put_off: bool,
     /// The time since the start.
     clock: Box<dyn Fn() -> Duration>,
 }
@@ -103,10 +105,10 @@ impl<S: Station> Keeper<S> {
         clock: impl Fn() -> Duration + 'static,
     ) -> Result<Self, Stranded> {
         let Start { config, ready, local, folder, trial, texts } = start;
-        let (prepared, local_problem, clock) = (None, None, Box::new(clock));
+        let (prepared, local_problem, put_off, clock) = (None, None, false, Box::new(clock));
         let running = config;
         let mut keeper =
-            Self { station, local, running, folder, trial, texts, prepared, local_problem, clock };
+            Self { station, local, running, folder, trial, texts, prepared, local_problem, put_off, clock };
         keeper.station.switch(&keeper.running, ready).map_err(Stranded)?;
         keeper.obey()?;
         Ok(keeper)
@@ -147,12 +149,15 @@ impl<S: Station> Keeper<S> {
     /// The agent stops in order.
     pub fn stop(mut self) -> S {
         // Nothing is started by this.
+        self.put_off = false;
         let _ = self.handle(Input::Stopping);
         self.station
     }
 
-    /// Reads the box's own settings again. What is wrong with them leaves everything as it is: `Ok(Err)`.
+    /// Reads the box's own settings again. What is wrong with them leaves everything as it is: `Ok(Err)`. So does
+    /// a trial; they are read when it is over.
     pub fn reload(&mut self) -> Result<Result<(), String>, Stranded> {
+        self.put_off = self.trial.on_trial().is_some();
         let outcome = self.reread()?;
         match &outcome {
             Ok(()) => tracing::info!(file = %self.local.file.display(), "settings read again, in force"),
@@ -171,7 +176,8 @@ impl<S: Station> Keeper<S> {
 
     fn reread(&mut self) -> Result<Result<(), String>, Stranded> {
         if let Some(generation) = self.trial.on_trial() {
-            let why = format!("configuration {generation} of the hub is on trial: try again when it is over");
+            let why =
+                format!("configuration {generation} of the hub is on trial: they are read when it is over");
             return Ok(Err(why));
         }
         let checked =
@@ -212,7 +218,12 @@ impl<S: Station> Keeper<S> {
 
     fn handle(&mut self, input: Input) -> Result<(), Stranded> {
         self.trial.handle((self.clock)(), input);
-        self.obey()
+        self.obey()?;
+        if self.put_off && self.trial.on_trial().is_none() {
+            // What comes of it is logged and told to the hub.
+            let _ = self.reload()?;
+        }
+        Ok(())
     }
 
     fn obey(&mut self) -> Result<(), Stranded> {
@@ -327,6 +338,7 @@ impl<S: Station> Keeper<S> {
                 applied: None,
                 generation: 0,
                 state: ConfigState::Applied,
+                trying: None,
                 reason: None,
                 why: None,
                 local: None,

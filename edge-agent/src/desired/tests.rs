@@ -212,11 +212,15 @@ fn the_boxs_own_settings_are_read_again_whole_or_not_at_all() {
     let mut world = World::new();
     let mut keeper = world.start();
     world.offer(&mut keeper, 1, GOOD);
+    let text = world.local_text();
+    world.write_local(&text.replace("广场", "小广场"));
     assert!(keeper.reload().unwrap().unwrap_err().contains("on trial"));
+    assert!(world.yard().reported.clone().unwrap().local.unwrap().contains("on trial"));
     world.pass(&mut keeper, 40);
+    assert_eq!(keeper.running().cameras[1].name, "小广场");
+    assert_eq!(world.yard().reported.clone().unwrap().local, None);
     let before = format!("{:?}", keeper.running());
 
-    let text = world.local_text();
     for (broken, said) in [
         (text.replace("[agent]", "[agnet]"), "agnet"),
         (text.replace("quality = 80", "quality = 800"), "800"),

@@ -1,5 +1,7 @@
 //! What the two commands say, in the operator's language.
 
+use std::path::Path;
+
 use protocol::{AgentId, ConfigWhy, ConfigWhyCode};
 
 use crate::cli::words::Language;
@@ -70,6 +72,10 @@ impl Words {
         }
     }
 
+    pub fn cannot_read(&self, file: &Path) -> String {
+        format!("{} {}", self.pick("无法读取", "cannot read"), file.display())
+    }
+
     pub fn wished(&self, agent: &AgentId, generation: u64) -> String {
         if self.chinese {
             format!(
@@ -130,17 +136,33 @@ impl Words {
             (false, "rolled_back") => "tried and rolled back",
             (false, _) => "not looked at by the box yet",
         };
-        let applied = match (self.chinese, config.applied) {
-            (_, Some(applied)) if applied == generation => String::new(),
-            (true, Some(applied)) => format!("；生效的是第 {applied} 版"),
-            (true, None) => "；生效的是盒子自己的设置".to_owned(),
-            (false, Some(applied)) => format!("; {applied} is in force"),
-            (false, None) => "; the box's own settings are in force".to_owned(),
-        };
+        let applied = self.in_force(config);
         if self.chinese {
             format!("第 {generation} 版：{what}{applied}")
         } else {
             format!("{generation}: {what}{applied}")
+        }
+    }
+
+    /// What the box works by, where that is not the newest one for good.
+    fn in_force(&self, config: &ConfigView) -> String {
+        let before = match (self.chinese, config.applied) {
+            (true, Some(applied)) => format!("第 {applied} 版"),
+            (true, None) => "盒子自己的设置".to_owned(),
+            (false, Some(applied)) => applied.to_string(),
+            (false, None) => "the box's own settings".to_owned(),
+        };
+        match (self.chinese, config.trying, config.applied) {
+            (true, Some(trying), _) => format!("；第 {trying} 版正在试运行，不正常则退回{before}"),
+            (false, Some(trying), _) => {
+                format!("; {trying} is on trial and goes back to {before} if it fails")
+            }
+            (true, None, _) if config.state == "trying" => format!("；不正常则退回{before}"),
+            (false, None, _) if config.state == "trying" => format!("; goes back to {before} if it fails"),
+            (_, None, Some(applied)) if applied == config.generation => String::new(),
+            (true, None, _) => format!("；生效的是{before}"),
+            (false, None, Some(_)) => format!("; {before} is in force"),
+            (false, None, None) => format!("; {before} are in force"),
         }
     }
 }
@@ -157,6 +179,7 @@ mod tests {
             reason: None,
             why: None,
             applied,
+            trying: None,
             local: None,
         };
         let (zh, en) = (Words { chinese: true }, Words { chinese: false });
@@ -166,6 +189,13 @@ mod tests {
             "4: tried and rolled back; the box's own settings are in force"
         );
         assert_eq!(en.config(&view("applied", Some(4))), "4: in force");
+        let refused = ConfigView { trying: Some(3), ..view("refused", Some(1)) };
+        assert_eq!(
+            en.config(&refused),
+            "4: refused by the box; 3 is on trial and goes back to 1 if it fails"
+        );
+        assert_eq!(zh.config(&refused), "第 4 版：被盒子拒绝；第 3 版正在试运行，不正常则退回第 1 版");
+        assert_eq!(zh.config(&view("trying", None)), "第 4 版：正在试运行；不正常则退回盒子自己的设置");
         assert_eq!(zh.title("agent"), "盒子          ");
         let why: ConfigWhy =
             serde_json::from_str(r#"{"code": "no_pipeline", "camera": "gate", "detail": "night"}"#).unwrap();

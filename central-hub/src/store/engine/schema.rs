@@ -30,6 +30,7 @@ pub(super) const SQLITE: &[Step] = &steps!("sqlite":
     30 "0030_people",
     31 "0031_audit_chain",
     40 "0040_outside",
+    41 "0041_uptime",
 );
 pub(super) const POSTGRES: &[Step] = &steps!("postgres":
     3 "0003_engines",
@@ -40,6 +41,7 @@ pub(super) const POSTGRES: &[Step] = &steps!("postgres":
     30 "0030_people",
     31 "0031_audit_chain",
     40 "0040_outside",
+    41 "0041_uptime",
 );
 
 /// Does what is missing, each step in one transaction with the note that it is done.

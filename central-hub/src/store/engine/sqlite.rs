@@ -16,6 +16,8 @@ use super::{Engine, Pools, Sql, Value};
 use super::{backup, schema};
 use crate::store::{StoreError, closed_file};
 
+/// The database, in the data folder.
+pub const FILE: &str = "hub.db";
 /// 3.51.3 repaired a WAL-reset race that could corrupt a database with several writers.
 const OLDEST: (u32, u32, u32) = (3, 51, 3);
 const READERS: u32 = 4;
@@ -25,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PREPARED: usize = 500;
 
 pub(super) async fn open(data: &Path) -> Result<Pools, StoreError> {
-    let path = data.join("hub.db");
+    let path = data.join(FILE);
     let made = closed_file(&path);
     drop(made.map_err(|source| StoreError::File { doing: "open", path: path.clone(), source })?);
     let options = SqliteConnectOptions::new()

@@ -1,0 +1,4 @@
+//! [`uptime`](uptime.rs) on PostgreSQL.
+
+#[path = "uptime.rs"]
+mod uptime;
