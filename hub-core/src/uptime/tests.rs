@@ -1,3 +1,5 @@
+//! Whatever is said and noted in whatever order: every moment of every day counts once, as one thing.
+
 use proptest::prelude::*;
 use protocol::{CameraStatus, Timestamp};
 
