@@ -308,7 +308,7 @@ async fn whatever_comes_in_whatever_batches_is_what_the_definition_says() {
             oracle.ingest(&alerts.iter().map(as_the_rules_see_it).collect::<Vec<_>>());
             while !alerts.is_empty() {
                 let batch: Vec<Value> = (0..=chance.below(5))
-                    .filter_map(|_| {
+                    .map_while(|_| {
                         (!alerts.is_empty())
                             .then(|| alerts.swap_remove(chance.below(alerts.len() as u64) as usize))
                     })

@@ -1,7 +1,10 @@
 //! CSV as spreadsheets write it (RFC 4180): quotes, commas and line breaks within them, a byte order mark.
 
+/// The number of its first line, and its fields.
+type Row = (usize, Vec<String>);
+
 /// Rows with the numbers of their first lines; empty lines are left out. On an error: its line, and why.
-pub fn read(text: &str) -> Result<Vec<(usize, Vec<String>)>, (usize, &'static str)> {
+pub fn read(text: &str) -> Result<Vec<Row>, (usize, &'static str)> {
     let mut letters = text.strip_prefix('\u{feff}').unwrap_or(text).chars().peekable();
     let (mut rows, mut row, mut field) = (Vec::new(), Vec::new(), String::new());
     let (mut line, mut begun) = (1, 1);

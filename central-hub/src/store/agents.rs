@@ -139,7 +139,7 @@ impl Store {
             held_why, (SELECT max(c.not_after) FROM certificates c WHERE c.agent = agents.agent
                 AND c.state IN ('pending', 'active')) AS valid_until
             FROM agents ORDER BY site, agent";
-        Ok(self.read().all(sql(text)).await?)
+        self.read().all(sql(text)).await
     }
 
     /// After a start nobody has been heard yet: what was online or offline is unknown.

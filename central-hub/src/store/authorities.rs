@@ -30,7 +30,7 @@ impl Store {
     pub async fn authorities(&self) -> Result<Vec<AuthorityRow>, StoreError> {
         let text = "SELECT fingerprint, pem, created_at FROM authorities WHERE retired_at IS NULL
             ORDER BY created_at, fingerprint";
-        Ok(self.read().all(sql(text)).await?)
+        self.read().all(sql(text)).await
     }
 
     /// Adds an authority where exactly `beside` are believed already; whether it was added. Two

@@ -115,7 +115,7 @@ impl Store {
     /// The text and dates of a certificate.
     pub async fn stored_certificate(&self, serial: &str) -> Result<Option<Stored>, StoreError> {
         let text = "SELECT pem, authority, not_before, not_after FROM certificates WHERE serial = $1";
-        Ok(self.read().optional(sql(text).bind(serial)).await?)
+        self.read().optional(sql(text).bind(serial)).await
     }
 
     /// Puts a renewed certificate beside the one by which it was asked for (`by`). There is one pending
@@ -188,14 +188,14 @@ impl Store {
     pub async fn ended_under(&self, authority: &str) -> Result<Vec<(String, i64)>, StoreError> {
         let text = "SELECT serial, coalesce(ended_at, issued_at) FROM certificates
             WHERE authority = $1 AND state IN ('superseded', 'revoked') AND not_after > $2 ORDER BY serial";
-        Ok(self.read().all(sql(text).bind(authority).bind(now_ms())).await?)
+        self.read().all(sql(text).bind(authority).bind(now_ms())).await
     }
 
     /// The valid certificates that an authority has signed.
     pub async fn valid_under(&self, authority: &str) -> Result<Vec<Bearer>, StoreError> {
         let text = "SELECT serial, site, agent, not_after FROM certificates
             WHERE authority = $1 AND state IN ('pending', 'active') ORDER BY site, agent";
-        Ok(self.read().all(sql(text).bind(authority)).await?)
+        self.read().all(sql(text).bind(authority)).await
     }
 }
 

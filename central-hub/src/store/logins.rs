@@ -104,8 +104,8 @@ impl Store {
     pub async fn proofs(&self, account: &str) -> Result<Option<Proofs>, StoreError> {
         let text = "SELECT password_hash, disabled_at IS NOT NULL, totp_secret, totp_proven_at IS NOT NULL,
             totp_step FROM users WHERE account = $1";
-        let row: Option<(String, bool, Option<Vec<u8>>, bool, i64)> =
-            self.read().optional(sql(text).bind(account)).await?;
+        type Row = (String, bool, Option<Vec<u8>>, bool, i64);
+        let row: Option<Row> = self.read().optional(sql(text).bind(account)).await?;
         Ok(row.map(|(password_hash, disabled, secret, proven, used_step)| Proofs {
             password_hash,
             disabled,

@@ -114,7 +114,7 @@ unsafe extern "C" fn on_event(
     let connection = stream.and_then(|s| s.downcast::<gio::SocketConnection>().ok());
     if let (Some(gio::SocketClientEvent::Connecting), Some(connection)) = (event, connection) {
         let to = connection.remote_address().ok().and_then(|a| a.downcast::<gio::InetSocketAddress>().ok());
-        let to = to.and_then(|a| Some((a.address().to_str().parse::<IpAddr>().ok()?, a.port() as u16)));
+        let to = to.and_then(|a| Some((a.address().to_str().parse::<IpAddr>().ok()?, a.port())));
         let allowed = HERE.with_borrow(|here| {
             let allowed = here
                 .as_ref()
