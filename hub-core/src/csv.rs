@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use crate::plain::is_hidden;
+
 /// Without it, spreadsheet programs in Chinese read the file in another encoding.
 pub const BYTE_ORDER_MARK: &str = "\u{feff}";
 
@@ -65,12 +67,8 @@ fn is_formula(text: &str) -> bool {
     if text.starts_with(['\t', '\r', '\n']) {
         return true;
     }
-    let first = text.chars().find(|c| !c.is_whitespace() && !c.is_control() && !is_invisible(*c));
+    let first = text.chars().find(|c| !c.is_whitespace() && !is_hidden(*c));
     first.is_some_and(|c| matches!(c, '=' | '+' | '-' | '@' | '|' | '%' | '＝' | '＋' | '－' | '＠' | '−'))
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub fn plain_json(json: &str) -> String {
 
 /// Control characters, ends of lines and paragraphs, characters without width, and those that turn the
 /// direction (Unicode, UAX #9).
-fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{feff}')
