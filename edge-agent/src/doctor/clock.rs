@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 
 use super::{Check, Subject};
 use crate::identity::{build_day, now_seconds};
+use crate::service::by_hand::keep_time;
 use crate::wording::{Text, lasting};
 
 const SUBJECT: Subject = Subject("clock", "时钟", "Clock");
@@ -17,10 +18,7 @@ pub(super) fn own() -> Check {
 
 fn judge(now: i64, built: i64, synchronised: Option<bool>) -> Check {
     let shown = protocol::Timestamp::from_unix_ms(now.saturating_mul(1000));
-    let cure = Text::new(
-        "启用网络校时：timedatectl set-ntp true；没有外网时，把中心或路由器设为 NTP 服务器",
-        "keep it by NTP: timedatectl set-ntp true; without internet, name the hub or the router as NTP server",
-    );
+    let cure = cure();
     if now < built {
         let reason = Text::new(
             format!("时钟显示 {shown}，早于本程序的编译日期，肯定不对"),
@@ -45,6 +43,14 @@ fn judge(now: i64, built: i64, synchronised: Option<bool>) -> Check {
             cure,
         ),
     }
+}
+
+fn cure() -> Text {
+    let keep = keep_time();
+    Text::new(
+        format!("{}；没有外网时，把中心或路由器设为 NTP 服务器", keep.zh),
+        format!("{}; without internet, name the hub or the router as NTP server", keep.en),
+    )
 }
 
 const AGAINST_HUB: Subject = Subject("clock_hub", "与中心的时差", "Clock against the hub");

@@ -3,6 +3,7 @@
 use super::{Check, Patient, Subject, clock, words};
 use crate::hub::{Hub, HubError};
 use crate::identity::{Folder, Generation, IdentityError, Pass, Stranger, now_seconds};
+use crate::service::by_hand::Act;
 use crate::wording::Text;
 use protocol::enrol::RefusalCode;
 
@@ -130,8 +131,8 @@ pub(super) fn refused(address: &str, error: &HubError, stranger: Option<Stranger
         return SUBJECT.broken(
             reason,
             Text::new(
-                "先解决上面“连到中心”一行；若那里正常，请值班员查看中心：systemctl status signalbox-hub。盒子不必重新登记",
-                "mend the line `Way to the hub` above; if that is well, let an operator look at the hub: systemctl status signalbox-hub. The box need not be enrolled again",
+                "先解决上面“连到中心”一行；若那里正常，请值班员查看中心是否在运行（central-hub serve）。盒子不必重新登记",
+                "mend the line `Way to the hub` above; if that is well, let an operator see whether the hub runs (central-hub serve). The box need not be enrolled again",
             ),
         );
     }
@@ -163,9 +164,16 @@ pub(super) fn refused(address: &str, error: &HubError, stranger: Option<Stranger
 
 /// A new identity for this box.
 fn again() -> Text {
+    let stop = Act::Stop.here();
     Text::new(
-        "在中心生成新的令牌，停止服务（systemctl stop signalbox-agent），再运行：sudo edge-agent provision --again",
-        "make a new token at the hub, stop the service (systemctl stop signalbox-agent), then run: sudo edge-agent provision --again",
+        format!(
+            "在中心生成新的令牌（central-hub token create）；{}；再运行：sudo edge-agent provision --again",
+            stop.zh
+        ),
+        format!(
+            "make a new token at the hub (central-hub token create); {}; then run: sudo edge-agent provision --again",
+            stop.en
+        ),
     )
 }
 

@@ -7,7 +7,7 @@ use crate::camera::CameraConfig;
 use crate::config::cameras::CameraFileError;
 use crate::config::{Config, ConfigError, DEFAULT_FILE};
 use crate::desired;
-use crate::pipeline::{PipelineError, Pipelines};
+use crate::pipeline::{PACKAGED, PipelineError, Pipelines};
 use crate::wording::Text;
 
 const SUBJECT: Subject = Subject("config", "配置", "Configuration");
@@ -62,20 +62,35 @@ fn without_rules(camera: &CameraConfig) -> Check {
 
 /// The file can be read; a pipeline or a camera's rule is wrong.
 fn unruly(error: &PipelineError) -> Check {
+    let (reason, cure) = of_pipeline(error);
+    SUBJECT.broken(reason, cure)
+}
+
+/// What is wrong with a pipeline or a camera's rule, and what to do.
+pub(super) fn of_pipeline(error: &PipelineError) -> (Text, Text) {
     let zh = match error {
         PipelineError::Camera { camera, error } => format!("摄像机 {camera} 的规则：{}", place(error)),
         other => place(other),
     };
     let cure = match error {
         PipelineError::Settings(settings::Error::Read { path, source }) => cannot_read(path, source),
+        PipelineError::Absent { .. } => Text::new(
+            format!(
+                "改正 edge-agent.toml 的 [agent] pipeline，或摄像机文件里的 pipeline；软件包自带的在 {PACKAGED}"
+            ),
+            format!(
+                "mend `pipeline` in [agent] of edge-agent.toml, or in the camera's file; the package's are in {PACKAGED}"
+            ),
+        ),
         _ => mend(),
     };
-    SUBJECT.broken(Text::new(zh, settings::in_one_line(error)), cure)
+    (Text::new(zh, settings::in_one_line(error)), cure)
 }
 
 fn place(error: &PipelineError) -> String {
     match error {
         PipelineError::Settings(error) => file(error),
+        PipelineError::Absent { path } => format!("处理流程文件 {} 不存在", path.display()),
         PipelineError::Wrong { path, place, .. } => format!("{} 的 {place} 有误", path.display()),
         PipelineError::Camera { error, .. } => place(error),
     }

@@ -86,7 +86,8 @@ pub(super) fn execute(args: Args) -> anyhow::Result<()> {
     let mut said = Said { language, quiet: args.common.json };
     let id = free_id(&config, args.id.clone(), language)?;
     let draft = draft(&args, &id, &config.agent.camera_networks)?;
-    let has_rules = keep::check_rules(&config, &draft, &cameras::path_of(&args.common.base(), &id))?;
+    let has_rules =
+        keep::check_rules(&config, &draft, &cameras::path_of(&args.common.base(), &id), language)?;
     let credentials = credentials(&args, &target, &mut said)?;
     let device = match &target.place {
         Place::Device { host, port, path } => {
@@ -190,7 +191,8 @@ fn draft(args: &Args, id: &CameraId, networks: &[Network]) -> anyhow::Result<Cam
         url: RtspUrl::try_from("rtsp://192.0.2.1/".to_owned())?,
         user,
         password_file: None,
-        pipeline: pipeline.context("--pipeline")?,
+        pipeline: pipeline
+            .with_context(|| format!("--pipeline {}", named.unwrap_or(Path::new("")).display()))?,
         transport: if args.udp { Transport::Udp } else { Transport::Tcp },
         analyse_fps: None,
         locked: args.locked,
