@@ -7,6 +7,7 @@
 mod clock;
 mod decoder;
 mod disk;
+mod explain;
 mod hub;
 mod login;
 mod machine;
@@ -24,7 +25,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-pub(crate) use self::settings::missing as without_settings;
+pub use self::disk::room_to_begin;
+pub use self::explain::explain;
 use crate::config::Config;
 use crate::control::{self, Answer, AskError, Report, Request};
 use crate::hub::HubError;
@@ -94,7 +96,7 @@ pub fn all(path: &Path) -> Vec<Check> {
     let config = match Config::read(path) {
         Ok(config) => config,
         Err(error) => {
-            checks.push(settings::refused(path, &error));
+            checks.push(settings::refused(&error));
             checks.extend([machine::memory(), machine::temperature()]);
             return checks;
         }
@@ -109,7 +111,16 @@ pub fn all(path: &Path) -> Vec<Check> {
     };
     let patient = Arc::new(Patient { config, report });
     checks.extend(together(&patient));
+    clock_first(&mut checks);
     checks
+}
+
+/// A clock that is far off makes others look broken: it is mended first.
+fn clock_first(checks: &mut [Check]) {
+    let far = checks.iter().position(|c| c.name == clock::AGAINST_HUB.0 && c.state == State::Broken);
+    if let Some(at) = far {
+        checks[..=at].rotate_right(1);
+    }
 }
 
 /// What it means that the hub at `address` did not answer as it should, for other commands that ask it.

@@ -36,9 +36,11 @@ impl Language {
 
     fn asked(mut words: impl Iterator<Item = String>) -> Option<Self> {
         let said = words.find_map(|word| word.strip_prefix("--lang").map(str::to_owned));
-        let said = match said?.strip_prefix('=') {
+        let said = said?;
+        let said = match said.strip_prefix('=') {
             Some(said) => said.to_owned(),
-            None => words.next()?,
+            None if said.is_empty() => words.next()?,
+            None => return None,
         };
         <Self as clap::ValueEnum>::from_str(&said, true).ok()
     }

@@ -13,6 +13,7 @@ mod steps;
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config};
+use crate::doctor;
 use crate::identity::Folder;
 use crate::wording::{Speech, Text};
 use report::{Failure, Report};
@@ -114,10 +115,13 @@ fn settings_of(args: &Args) -> Result<Option<Config>, Failure> {
         None => return Ok(None),
     };
     Config::read(path).map(Some).map_err(|error| {
-        Failure::new(
+        let why = settings::in_one_line(&error);
+        let error = anyhow::Error::from(error);
+        let zh = doctor::explain(&error).map_or_else(|| why.clone(), |(zh, _)| zh);
+        Failure::because(
             report::Stage::Data,
             Text::new("读不懂配置文件", "the settings cannot be used"),
-            error.to_string(),
+            Text::new(zh, why),
             Text::new(
                 "按提示改正，或用 --data 指定数据目录",
                 "mend them as it says, or name the data folder by --data",

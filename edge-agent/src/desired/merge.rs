@@ -74,7 +74,7 @@ pub fn merge(local: &Config, desired: &Desired, shelf: &Shelf) -> Result<Merged,
     for wish in &desired.cameras {
         camera(&mut config, local, wish, shelf, &mut notes)?;
     }
-    config.check().map_err(DesiredError::Wrong)?;
+    config.check().map_err(|problem| DesiredError::Wrong(problem.en))?;
     let note = (!notes.is_empty()).then(|| notes.join("; "));
     Ok(Merged { config, note })
 }

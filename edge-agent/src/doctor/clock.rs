@@ -11,6 +11,8 @@ use crate::wording::{Text, lasting};
 const SUBJECT: Subject = Subject("clock", "时钟", "Clock");
 /// Beyond it, times on alerts mislead people.
 const FAR_SECONDS: i64 = 60;
+/// Beyond it, what a certificate says of its days cannot be judged.
+const DAY_SECONDS: i64 = 86_400;
 
 pub(super) fn own() -> Check {
     judge(now_seconds(), build_day(), is_synchronised())
@@ -53,7 +55,7 @@ fn cure() -> Text {
     )
 }
 
-const AGAINST_HUB: Subject = Subject("clock_hub", "与中心的时差", "Clock against the hub");
+pub(super) const AGAINST_HUB: Subject = Subject("clock_hub", "与中心的时差", "Clock against the hub");
 
 /// `hub`: seconds since 1970, as the hub said just now.
 pub(super) fn against_hub(hub: i64, own: i64) -> Check {
@@ -64,13 +66,19 @@ pub(super) fn against_hub(hub: i64, own: i64) -> Check {
     if off.abs() <= FAR_SECONDS {
         return AGAINST_HUB.ok(reason.zh, reason.en);
     }
-    AGAINST_HUB.warning(
-        reason,
-        Text::new(
-            "核对中心和盒子的时间，哪个不对就校正哪个",
-            "compare both clocks with a right one, and set the wrong one",
-        ),
-    )
+    let cure = Text::new(
+        "核对中心和盒子的时间，哪个不对就校正哪个",
+        "compare both clocks with a right one, and set the wrong one",
+    );
+    match decides(hub, own) {
+        true => AGAINST_HUB.broken(reason, cure),
+        false => AGAINST_HUB.warning(reason, cure),
+    }
+}
+
+/// Whether the two are so far apart that certificates look expired or not yet valid.
+pub(super) fn decides(hub: i64, own: i64) -> bool {
+    own.saturating_sub(hub).saturating_abs() > DAY_SECONDS
 }
 
 /// Whether somebody disciplines the kernel's clock; `None` where the kernel does not say.
@@ -99,6 +107,7 @@ mod tests {
         assert_eq!(against_hub(1_000, 1_060).state, State::Ok);
         let behind = against_hub(1_000, 900);
         assert_eq!(behind.state, State::Warning);
+        assert_eq!(against_hub(1_000, 1_000 + 400 * DAY_SECONDS).state, State::Broken);
         assert_eq!(
             (behind.reason.zh.as_str(), behind.reason.en.as_str()),
             ("比中心慢 100 秒", "100 s behind the hub")

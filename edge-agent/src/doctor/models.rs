@@ -20,10 +20,7 @@ pub(super) fn checks(patient: &Patient) -> Vec<Check> {
         checks.push(provider(&profile.inference.provider));
     }
     let store = Store::locate(config.models.folder.clone(), None);
-    let cure = Text::new(
-        "重新安装软件包：apt-get install --reinstall signalbox-agent；源码环境：make setup",
-        "install the package again: apt-get install --reinstall signalbox-agent; from source: make setup",
-    );
+    let cure = words::reinstall();
     let engine = match Engine::start(EngineConfig::new(&store, 1)) {
         Ok(engine) => engine,
         Err(error) => {

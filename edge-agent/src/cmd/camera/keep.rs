@@ -17,7 +17,7 @@ use crate::wording::{Language, Text};
 pub(super) struct RulesArgs {
     /// The camera.
     id: CameraId,
-    /// A line between two points of the grid: "NAME:C4-F7" or "NAME:C4-F7:left" (left, right, both).
+    /// A line between two points of the grid: "NAME:C4-F7" or "NAME:C4-F7:left" (left, right, any).
     #[arg(long, value_name = "RULE")]
     line: Vec<String>,
     /// A zone around points of the grid: "NAME:B2,D2,D6,B6", or with ":15s" for those who stay so long.

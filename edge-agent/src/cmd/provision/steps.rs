@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use super::invitation::Invitation;
 use super::report::{Failure, Report, Stage};
 use crate::config::Config;
+use crate::doctor;
 use crate::hub::{Hub, HubError};
 use crate::identity::{
     Folder, Home, IdentityError, Pass, Recognition, Sealing, Stranger, first_contact, now_seconds,
@@ -31,6 +32,14 @@ pub fn take_folder(data: &Path, again: bool, report: &Report) -> Result<Option<F
     });
     match made.and_then(|()| Folder::hold(data)) {
         Ok(folder) => {
+            doctor::room_to_begin(data).map_err(|why| {
+                let what = Text::new("数据目录写不进去", "nothing can be written into the data folder");
+                let cure = Text::new(
+                    "清理磁盘，或换一个目录（--data）",
+                    "free space, or name another folder by --data",
+                );
+                Failure::because(Stage::Data, what, why, cure)
+            })?;
             let shown = data.display().to_string();
             report.ok(Stage::Data, &Text::new(shown.clone(), shown));
             Ok(Some(folder))
@@ -246,10 +255,10 @@ pub async fn broker(folder: &Folder, settings: Option<&Config>, report: &Report)
 
 fn agree(settings: Option<&Config>, home: &Home, stage: Stage) -> Result<(), Failure> {
     settings.map_or(Ok(()), |s| s.agrees_with(home)).map_err(|why| {
-        Failure::new(
+        Failure::because(
             stage,
             Text::new("配置文件与证书不一致", "the settings say something else than the certificate"),
-            why,
+            why.0,
             Text::new("改正配置文件，再运行一次", "mend the settings and run this again"),
         )
     })
