@@ -8,6 +8,7 @@ mod configure;
 mod place;
 mod rules;
 mod token;
+mod tokens;
 mod user;
 mod webhook;
 pub(crate) mod words;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
 use hub_core::plain::plain;
-use settings::owner;
+use settings::{chinese, owner};
 use tracing_subscriber::EnvFilter;
 
 use self::words::Language;
@@ -45,6 +46,9 @@ struct Shared {
     /// The settings file; by default the package's, and without one the defaults hold
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The language: zh or en; by default English where LANG says so, else Chinese
+    #[arg(long, global = true, value_enum)]
+    lang: Option<Language>,
 }
 
 #[derive(Subcommand)]
@@ -86,7 +90,13 @@ impl Command {
 
 /// Reads the command line, does what it says, tells on standard error what went wrong.
 pub fn main() -> ExitCode {
-    let line = Line::parse();
+    Language::ask(std::env::args());
+    let line = Line::try_parse().unwrap_or_else(|error| {
+        if error.use_stderr() && Language::of_environment() == Language::Zh {
+            eprintln!("central-hub: {}", chinese::of_arguments(&error));
+        }
+        error.exit()
+    });
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let coloured = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(coloured).with_writer(std::io::stderr).init();

@@ -27,6 +27,39 @@ fn token(world: &World, agent: &str) -> String {
     token.secret_hex()
 }
 
+fn said(world: &World, words: &[&str]) -> String {
+    let out = world.run(&[words, &["--lang", "en"]].concat());
+    format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
+}
+
+/// Until it is used, revoked or over; the token itself never.
+#[test]
+fn an_open_token_is_seen_until_it_is_used_or_taken_away() {
+    let mut world = World::new();
+    world.start();
+    let _ = token(&world, "box-1");
+    let secret = token(&world, "box-2");
+    let list = said(&world, &["agent", "list"]);
+    assert!(list.contains("market/box-1") && list.contains("market/box-2"), "{list}");
+    let shown = said(&world, &["agent", "show", "--agent", "box-1"]);
+    assert!(shown.contains("market/box-1") && shown.contains("Token"), "{shown}");
+    let json: Value =
+        serde_json::from_str(&said(&world, &["agent", "show", "--agent", "box-2", "--json"])).unwrap();
+    let open = &json["open_tokens"][0];
+    assert!(
+        open["expires_at"].is_string() && open["created_by"].as_str().unwrap().contains("operator"),
+        "{json}"
+    );
+    for text in [&list, &shown, &json.to_string()] {
+        assert!(!text.contains(&secret) && !text.contains("SB1-"), "{text}");
+    }
+    assert!(world.run(&["agent", "revoke", "--agent", "box-1"]).status.success());
+    alter(&world, "UPDATE tokens SET expires_at = 0 WHERE agent = $1", "box-2");
+    let list = said(&world, &["agent", "list"]);
+    assert!(!list.contains("box-1") && !list.contains("box-2"), "{list}");
+    assert!(said(&world, &["agent", "show", "--agent", "box-2"]).contains("no agent"));
+}
+
 fn redemption(secret: &str, csr: &str) -> Value {
     json!({ "v": 1, "secret": secret, "csr": csr })
 }

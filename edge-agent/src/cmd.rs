@@ -13,15 +13,9 @@ pub mod redact;
 pub mod replay;
 pub mod run;
 mod settings;
+pub mod told;
 
 use clap::{Parser, Subcommand};
-
-use crate::wording::Text;
-
-/// What to do about the end of a command, where one thing is the cure whatever the command was.
-pub fn cure(error: &anyhow::Error) -> Option<Text> {
-    settings::cure(error)
-}
 
 /// Signalbox agent: reads cameras, finds events, sends alerts. It never identifies anybody.
 #[derive(Debug, Parser)]

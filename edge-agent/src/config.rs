@@ -20,7 +20,9 @@ use crate::camera::{CameraConfig, reach};
 use crate::discover::Network;
 use crate::identity::Home;
 use crate::onvif::address;
+use crate::pipeline::PACKAGED;
 use crate::secrets::Secrets;
+use crate::wording::Text;
 
 /// No trial is longer.
 const LONGEST_TRIAL: Duration = Duration::from_secs(3600);
@@ -179,20 +181,27 @@ impl DesiredSection {
 pub enum ConfigError {
     #[error(transparent)]
     File(#[from] settings::Error),
-    #[error("{}: {problem}", path.display())]
-    Invalid { path: PathBuf, problem: String },
+    #[error("{}: {}", path.display(), problem.en)]
+    Invalid { path: PathBuf, problem: Box<Text> },
     #[error(transparent)]
     Camera(#[from] cameras::CameraFileError),
 }
+
+/// The settings and the certificate name different boxes or hubs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.en)]
+pub struct Disagreement(pub Text);
 
 impl Config {
     /// Reads and checks it, with at least one camera.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let config = Self::read(path)?;
         if config.cameras.is_empty() {
-            let problem =
-                "no camera: add one with `edge-agent camera add`, or a [[camera]] section".to_owned();
-            return Err(ConfigError::Invalid { path: path.to_owned(), problem });
+            let problem = Text::new(
+                "没有摄像机：用 edge-agent camera add 添加，或写一个 [[camera]] 段",
+                "no camera: add one with `edge-agent camera add`, or a [[camera]] section",
+            );
+            return Err(ConfigError::Invalid { path: path.to_owned(), problem: problem.into() });
         }
         Ok(config)
     }
@@ -202,43 +211,59 @@ impl Config {
         let mut config: Self = settings::load(path)?;
         let base = path.parent().unwrap_or(Path::new(""));
         config.cameras.extend(cameras::load(base)?);
-        config.check().map_err(|problem| ConfigError::Invalid { path: path.to_owned(), problem })?;
+        config
+            .check()
+            .map_err(|problem| ConfigError::Invalid { path: path.to_owned(), problem: problem.into() })?;
         config.resolve(base);
         config.file = path.to_owned();
         Ok(config)
     }
 
-    pub(crate) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), Text> {
         let DesiredSection { trial, steady } = self.desired;
         if trial.0 < Duration::from_secs(1) || trial.0 > LONGEST_TRIAL || steady.0 > trial.0 {
-            return Err(format!(
-                "desired.trial is {trial} and desired.steady {steady}: use 1s to {} and no longer steady than the trial",
-                Span(LONGEST_TRIAL)
+            let longest = Span(LONGEST_TRIAL);
+            return Err(Text::new(
+                format!(
+                    "desired.trial 是 {trial}，desired.steady 是 {steady}：trial 用 1s 到 {longest}，steady 不能更长"
+                ),
+                format!(
+                    "desired.trial is {trial} and desired.steady {steady}: use 1s to {longest} and no longer steady than the trial"
+                ),
             ));
         }
         let mut seen = BTreeSet::new();
         for camera in &self.cameras {
             if !seen.insert(&camera.id) {
-                return Err(match &camera.file {
-                    Some(file) => format!(
-                        "the id `{}` is taken: {} has it too; give each camera its own",
-                        camera.id,
-                        file.display()
+                let id = &camera.id;
+                return Err(match camera.file.as_deref().map(Path::display) {
+                    Some(file) => Text::new(
+                        format!("编号 `{id}` 重复：{file} 里也是它；每台摄像机要有自己的编号"),
+                        format!("the id `{id}` is taken: {file} has it too; give each camera its own"),
                     ),
-                    None => format!("two cameras have the id `{}`: give each its own", camera.id),
+                    None => Text::new(
+                        format!("两台摄像机的编号都是 `{id}`：每台要有自己的编号"),
+                        format!("two cameras have the id `{id}`: give each its own"),
+                    ),
                 });
             }
             if let Some(fps) = camera.analyse_fps.filter(|fps| *fps != 0.0 && !(0.01..=1000.0).contains(fps))
             {
-                return Err(format!(
-                    "camera `{}`: analyse_fps = {fps}: use 0 for all frames, or 0.01 to 1000",
-                    camera.id
+                let id = &camera.id;
+                return Err(Text::new(
+                    format!("摄像机 `{id}`：analyse_fps = {fps}：用 0（全部帧）或 0.01 到 1000"),
+                    format!("camera `{id}`: analyse_fps = {fps}: use 0 for all frames, or 0.01 to 1000"),
                 ));
             }
             if camera.pipeline.is_none() && self.agent.pipeline.is_none() {
-                return Err(format!(
-                    "camera `{}` has no pipeline: set `pipeline` there or in [agent]",
-                    camera.id
+                let id = &camera.id;
+                return Err(Text::new(
+                    format!(
+                        "摄像机 `{id}` 没有处理流程：在它那里或 [agent] 里写 pipeline，例如 \"{PACKAGED}/default.toml\""
+                    ),
+                    format!(
+                        "camera `{id}` has no pipeline: set `pipeline` there or in [agent], for example \"{PACKAGED}/default.toml\""
+                    ),
                 ));
             }
         }
@@ -246,20 +271,25 @@ impl Config {
             let host = address::host_of(camera.url.as_str()).unwrap_or_default();
             let outside = |a: &IpAddr| !reach::is_within(*a, &self.agent.camera_networks);
             if let Some(address) = reach::literal(&host).filter(outside) {
-                return Err(format!(
-                    "camera `{}`: {address} is in none of the networks of [agent] camera_networks",
-                    camera.id
+                let id = &camera.id;
+                return Err(Text::new(
+                    format!("摄像机 `{id}`：{address} 不在 [agent] camera_networks 的任何网段内"),
+                    format!("camera `{id}`: {address} is in none of the networks of [agent] camera_networks"),
                 ));
             }
         }
         if !(1..=100).contains(&self.stills.quality) {
-            return Err(format!("stills.quality is {}: use 1 to 100", self.stills.quality));
+            let quality = self.stills.quality;
+            return Err(Text::new(
+                format!("stills.quality 是 {quality}：用 1 到 100"),
+                format!("stills.quality is {quality}: use 1 to 100"),
+            ));
         }
         Ok(())
     }
 
     /// Whether what the file says of box and hub is what the certificate says.
-    pub fn agrees_with(&self, home: &Home) -> Result<(), String> {
+    pub fn agrees_with(&self, home: &Home) -> Result<(), Disagreement> {
         let pairs = [
             ("agent.site", self.agent.site.as_ref().map(SiteId::as_str), home.site.as_str()),
             ("agent.id", self.agent.id.as_ref().map(AgentId::as_str), home.agent.as_str()),
@@ -271,9 +301,12 @@ impl Config {
             .find_map(|(what, said, known)| Some((what, said.filter(|s| *s != known)?, known)))
         {
             None => Ok(()),
-            Some((what, said, known)) => Err(format!(
-                "{what} is `{said}`, but this box was provisioned as `{known}`: take the line out, or provision the box again"
-            )),
+            Some((what, said, known)) => Err(Disagreement(Text::new(
+                format!("{what} 写的是 `{said}`，而本盒登记的是 `{known}`：删去这一行，或重新登记"),
+                format!(
+                    "{what} is `{said}`, but this box was provisioned as `{known}`: take the line out, or provision the box again"
+                ),
+            ))),
         }
     }
 
@@ -369,7 +402,7 @@ mod tests {
             let said = text.unwrap().agrees_with(&home).err();
             match wrong {
                 None => assert_eq!(said, None),
-                Some(wrong) => assert!(said.as_ref().is_some_and(|s| s.contains(wrong)), "{said:?}"),
+                Some(wrong) => assert!(said.as_ref().is_some_and(|s| s.0.en.contains(wrong)), "{said:?}"),
             }
         }
     }

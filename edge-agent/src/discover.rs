@@ -5,6 +5,7 @@
 //! are the rules without sockets, `multicast` and `scan` speak. Adding a camera is left to `cmd::camera`.
 
 mod answer;
+pub mod asked;
 mod merge;
 mod multicast;
 mod network;
@@ -72,8 +73,11 @@ pub struct Found {
     pub model: String,
     /// The ONVIF device service.
     pub onvif: Option<String>,
-    /// The port that speaks RTSP, where ports were asked.
+    /// The first port that speaks RTSP, where ports were asked.
     pub rtsp_port: Option<u16>,
+    /// All of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rtsp_ports: Vec<u16>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Text>,
 }

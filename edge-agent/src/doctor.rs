@@ -7,6 +7,7 @@
 mod clock;
 mod decoder;
 mod disk;
+mod explain;
 mod hub;
 mod login;
 mod machine;
@@ -24,11 +25,13 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-pub(crate) use self::settings::missing as without_settings;
+pub use self::disk::room_to_begin;
+pub use self::explain::explain;
 use crate::config::Config;
 use crate::control::{self, Answer, AskError, Report, Request};
 use crate::hub::HubError;
 use crate::identity::{Folder, Stranger};
+use crate::service::by_hand::Act;
 use crate::wording::Text;
 
 /// Longest time that any check may take, on a slow box that is busy; all of them run at once, cameras four at a time.
@@ -93,7 +96,7 @@ pub fn all(path: &Path) -> Vec<Check> {
     let config = match Config::read(path) {
         Ok(config) => config,
         Err(error) => {
-            checks.push(settings::refused(path, &error));
+            checks.push(settings::refused(&error));
             checks.extend([machine::memory(), machine::temperature()]);
             return checks;
         }
@@ -108,7 +111,16 @@ pub fn all(path: &Path) -> Vec<Check> {
     };
     let patient = Arc::new(Patient { config, report });
     checks.extend(together(&patient));
+    clock_first(&mut checks);
     checks
+}
+
+/// A clock that is far off makes others look broken: it is mended first.
+fn clock_first(checks: &mut [Check]) {
+    let far = checks.iter().position(|c| c.name == clock::AGAINST_HUB.0 && c.state == State::Broken);
+    if let Some(at) = far {
+        checks[..=at].rotate_right(1);
+    }
 }
 
 /// What it means that the hub at `address` did not answer as it should, for other commands that ask it.
@@ -191,10 +203,6 @@ const RUNNING: Subject = Subject("agent", "盒子端服务", "Agent service");
 
 /// `enrolled`: the service does not start before there is a certificate.
 fn agent(asked: &Result<Answer, AskError>, enrolled: bool) -> Check {
-    let start = Text::new(
-        "启动服务：systemctl start signalbox-agent",
-        "start the service: systemctl start signalbox-agent",
-    );
     match asked {
         Ok(Answer::Status(report)) => RUNNING.ok(
             format!("正在运行（版本 {}，进程 {}）", report.version, report.pid),
@@ -207,18 +215,17 @@ fn agent(asked: &Result<Answer, AskError>, enrolled: bool) -> Check {
                 "enrol the box first, as the line `Certificate` below says",
             ),
         ),
-        Err(AskError::NotRunning) => RUNNING
-            .warning(Text::new("没有运行，摄像机无人看守", "not running: nobody watches the cameras"), start),
+        Err(AskError::NotRunning) => RUNNING.warning(
+            Text::new("没有运行，摄像机无人看守", "not running: nobody watches the cameras"),
+            Act::Start.here(),
+        ),
         Err(AskError::Forbidden) => RUNNING.warning(
             Text::new("正在运行，但当前用户无权询问它", "running, but this user may not ask it"),
             Text::new("用 sudo 再运行一次", "run this again with sudo"),
         ),
         Ok(_) | Err(_) => RUNNING.broken(
             Text::new("有控制接口，但服务没有应答", "its socket is there, but the service does not answer"),
-            Text::new(
-                "重启服务：systemctl restart signalbox-agent",
-                "restart the service: systemctl restart signalbox-agent",
-            ),
+            Act::Restart.here(),
         ),
     }
 }

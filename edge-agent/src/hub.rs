@@ -54,6 +54,16 @@ impl HubError {
     }
 }
 
+impl HubError {
+    /// What time it is at the hub, where it said so.
+    pub fn hub_time(&self) -> Option<i64> {
+        match self {
+            Self::Refused { hub_time, .. } => *hub_time,
+            _ => None,
+        }
+    }
+}
+
 /// One hub, spoken to with one certificate or none.
 #[derive(Debug, Clone)]
 pub struct Hub {

@@ -7,6 +7,7 @@ mod check;
 mod of_cameras;
 mod sections;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::detect::{DetectError, DetectorConfig, ObjectDetector};
@@ -19,6 +20,8 @@ pub use of_cameras::Pipelines;
 use sections::Sections;
 pub use sections::{Detector, DirectionFilter, Exclude, Line, Tracker, Zone};
 
+/// Where the package puts them.
+pub const PACKAGED: &str = "/usr/share/signalbox/pipelines";
 /// Of two persons side by side, both heads must be covered: below this overlap no box is dropped.
 const LEAST_NMS_IOU: f32 = 0.4;
 
@@ -34,6 +37,8 @@ pub struct Pipeline {
 pub enum PipelineError {
     #[error(transparent)]
     Settings(#[from] settings::Error),
+    #[error("there is no pipeline file {}: mend the `pipeline` that names it; the package's are in {PACKAGED}", path.display())]
+    Absent { path: PathBuf },
     /// It can be read but means nothing sensible.
     #[error("{}: {place}: {why}", path.display())]
     Wrong { path: PathBuf, place: String, why: String },
@@ -45,7 +50,13 @@ pub enum PipelineError {
 impl Pipeline {
     /// Reads and checks a pipeline file.
     pub fn load(path: &Path) -> Result<Self, PipelineError> {
-        Self::checked(settings::load(path)?, path)
+        match settings::load(path) {
+            Ok(sections) => Self::checked(sections, path),
+            Err(settings::Error::Read { path, source }) if source.kind() == ErrorKind::NotFound => {
+                Err(PipelineError::Absent { path })
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// As [`Pipeline::load`], from a text that came from `path`.

@@ -73,9 +73,12 @@ impl ProbeError {
                 _ => "与摄像机的连接中断".to_owned(),
             },
             Self::NoPicture => format!("已连接，但 {} 秒内没有图像：检查摄像机的码流设置", CONNECT.as_secs()),
-            Self::Start(StartError::Missing(missing)) => missing.to_string(),
+            Self::Start(StartError::Missing(missing)) => format!("缺少 GStreamer 元件：{missing}"),
             Self::Start(StartError::Reach(reach)) => reach.zh(),
-            Self::Start(bare @ StartError::Bare) => bare.to_string(),
+            Self::Start(StartError::Bare) => {
+                "本程序不能防止摄像机密码以明文发送，因此不启动：它不是按本项目的方式编译的，请重新安装软件包"
+                    .to_owned()
+            }
         };
         Text::new(zh, self.to_string())
     }

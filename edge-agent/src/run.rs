@@ -35,6 +35,11 @@ const ORDERS: usize = 4;
 /// Wishes to read the settings again that may wait.
 const RELOADS: usize = 4;
 
+/// What the settings name cannot be loaded: the reason.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unready(pub String);
+
 /// Somebody at the box wishes that its settings are read again; the answer says why not.
 #[derive(Debug)]
 pub struct Reload {
@@ -57,9 +62,9 @@ pub fn run(
         .with_context(|| format!("agent.data: cannot make the folder {}: choose another", data.display()))?;
     let identity = identity::Keeper::open(identity::Folder::hold(&config.agent.data)?).context("identity")?;
     let home = identity.pass().home.clone();
-    config.agrees_with(&home).map_err(anyhow::Error::msg).context("settings")?;
+    config.agrees_with(&home).context("settings")?;
     let start = Start::read(config.clone(), Folder::open(&config.agent.data), post::check);
-    let start = start.map_err(anyhow::Error::msg)?;
+    let start = start.map_err(|reason| Unready(reason.to_string()))?;
     let config = &start.config;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _entered = runtime.enter();

@@ -1,7 +1,10 @@
 //! What the service manager is told: that the agent is up, that it is alive, that it is stopping.
 //!
 //! Owns the words to systemd and the judgement of what "alive" means. Without a service manager every
-//! call does nothing. Restarting a hung agent is the unit's part (`WatchdogSec`).
+//! call does nothing. Restarting a hung agent is the unit's part (`WatchdogSec`), what a person does with the agent
+//! `by_hand`'s.
+
+pub mod by_hand;
 
 use std::time::Duration;
 

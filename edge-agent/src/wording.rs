@@ -26,6 +26,18 @@ impl Language {
         }
     }
 
+    /// As `--lang` among the words says, else the environment: what is wrong with the words is said in it too.
+    pub fn of_command_line(mut words: impl Iterator<Item = String>) -> Self {
+        let said = words.find_map(|word| word.strip_prefix("--lang").map(str::to_owned));
+        let said = said.and_then(|rest| match rest.strip_prefix('=') {
+            Some(said) => Some(said.to_owned()),
+            None if rest.is_empty() => words.next(),
+            None => None,
+        });
+        let asked = said.and_then(|said| <Self as clap::ValueEnum>::from_str(&said, true).ok());
+        asked.unwrap_or_else(Self::of_environment)
+    }
+
     /// The one of two that is in this language.
     pub fn pick<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
         match self {
@@ -125,6 +137,14 @@ mod tests {
     fn columns_line_up_whatever_the_language() {
         let rows = [vec!["地址".to_owned(), "名称".into()], vec!["192.0.2.10".into(), "x".into()]];
         assert_eq!(table(&rows), "地址        名称\n192.0.2.10  x\n");
+    }
+
+    #[test]
+    fn the_command_line_may_ask_for_a_language() {
+        let asked = |line: &str| Language::of_command_line(line.split(' ').map(str::to_owned));
+        assert_eq!(asked("edge-agent run --lang en"), Language::En);
+        assert_eq!(asked("edge-agent run --lang=zh --config x"), Language::Zh);
+        assert_eq!(asked("edge-agent run --lang"), Language::of_environment());
     }
 
     #[test]

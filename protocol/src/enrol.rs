@@ -176,9 +176,11 @@ pub enum TokenError {
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const MARK: &str = "SB1";
-const LETTERS: usize = 55;
 
 impl Token {
+    /// Letters and digits after its mark.
+    pub const LETTERS: usize = 55;
+
     /// The secret as it travels in [`Redeem`].
     pub fn secret_hex(&self) -> String {
         self.secret.iter().map(|b| format!("{b:02x}")).collect()
@@ -201,7 +203,7 @@ impl fmt::Display for Token {
         let sum = check_sum(&bytes[..32]);
         bytes[32..].copy_from_slice(&sum.to_be_bytes());
         f.write_str(MARK)?;
-        for at in 0..LETTERS {
+        for at in 0..Self::LETTERS {
             if at % 5 == 0 {
                 f.write_str("-")?;
             }
@@ -224,7 +226,7 @@ impl FromStr for Token {
     fn from_str(text: &str) -> Result<Self, TokenError> {
         let plain: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
         let plain = plain.to_uppercase();
-        let Some(body) = plain.strip_prefix(MARK).filter(|body| body.chars().count() == LETTERS) else {
+        let Some(body) = plain.strip_prefix(MARK).filter(|body| body.chars().count() == Self::LETTERS) else {
             let body = plain.strip_prefix(MARK).unwrap_or(&plain);
             return Err(TokenError::Length(body.chars().count()));
         };

@@ -13,6 +13,11 @@ use std::path::Path;
 #[error("it is {0}")]
 struct NoFile(&'static str);
 
+/// Why a file is no text. Inside an error of the kind [`io::ErrorKind::InvalidData`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NoText(&'static str);
+
 /// Opens a regular file for reading, without waiting.
 pub fn open_file(path: &Path) -> io::Result<File> {
     let refused = |what| io::Error::new(io::ErrorKind::InvalidInput, NoFile(what));
@@ -32,9 +37,15 @@ pub fn open_file(path: &Path) -> io::Result<File> {
 
 /// The whole text of a regular file.
 pub fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    open_file(path)?.read_to_string(&mut text)?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    open_file(path)?.read_to_end(&mut bytes)?;
+    let is_utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    let refused = |what| io::Error::new(io::ErrorKind::InvalidData, NoText(what));
+    let text = String::from_utf8(bytes).map_err(|_| match is_utf16 {
+        true => refused("it is UTF-16: save it as UTF-8"),
+        false => refused("it is no UTF-8 text: save it as UTF-8"),
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Writes what is for the owner's eyes only: mode 600, also where the file was there with another.

@@ -3,6 +3,7 @@
 //! Owns the errors people see when a file is wrong: what, in which file, on which line, and what
 //! to do; and as whom a command works that root starts. What the sections mean stays with their owners.
 
+pub mod chinese;
 mod file;
 pub mod owner;
 mod quantity;

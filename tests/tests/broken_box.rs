@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use edge_agent::service::by_hand::Act;
 use serde_json::{Value, json};
 use testkit::camera::control;
 use testkit::stage::{CAMERAS, Stage};
@@ -68,7 +69,7 @@ fn each_fault_is_found_on_its_own_line_with_its_own_cure() {
     stage.start_hub().unwrap();
     stage.enrol_agent().unwrap();
     let sick = Sick { stage: &stage, settings: settings.clone() };
-    sick.finds("agent", "warning", "nobody watches the cameras", "systemctl start");
+    sick.finds("agent", "warning", "nobody watches the cameras", &Act::Start.here().en);
 
     // Cameras.
     tell(json!({"camera": gate, "do": "refuse_password", "on": true}));
@@ -87,7 +88,8 @@ fn each_fault_is_found_on_its_own_line_with_its_own_cure() {
         .unwrap();
     sick.finds("models", "broken", "nowhere", "--reinstall signalbox-agent");
     std::fs::write(&settings, whole.replace("pipelines/demo.toml", "pipelines/none.toml")).unwrap();
-    sick.finds("pipeline", "broken", "none.toml", "mend the place");
+    sick.finds("pipeline", "broken", "none.toml", "[agent]");
+    sick.finds("config", "broken", "no pipeline file", "edge-agent.toml");
     std::fs::write(&settings, whole.replace("generic-cpu.toml", "none.toml")).unwrap();
     sick.finds("decoder", "broken", "none.toml", "mend the path");
     std::fs::write(&settings, whole.replace("id = \"box-1\"", "id = \"box-9\"")).unwrap();

@@ -106,6 +106,10 @@ fn each_refusal_names_its_step_and_what_to_do() {
     assert!(said.contains("8/9  broker reached with the certificate: ok"), "{said}");
     let (well, said) = ground.run("box", &hub, &token);
     assert!(well && said.contains("already known as demo/box-1"), "{said}");
+    // Neither another token nor another hub is passed over in silence.
+    let other = ground.token("box-1", &[]);
+    ground.refused("box", &hub, &other, &["is demo/box-1 at the hub", "the token was not used", "--again"]);
+    ground.refused("box", &nobody, &token, &["is demo/box-1 at the hub", "--again"]);
     ground.refused(
         "another",
         &hub,
@@ -119,7 +123,7 @@ fn each_refusal_names_its_step_and_what_to_do() {
     let busy = edge_agent::identity::Folder::hold(&data).unwrap();
     let (well, said) = ground.again("box", &next);
     assert!(
-        !well && said.contains("1/9  data folder is writable: failed") && said.contains("stop it first"),
+        !well && said.contains("1/9  data folder is writable: failed") && said.contains("do: stop "),
         "{said}"
     );
     drop(busy);
@@ -128,6 +132,10 @@ fn each_refusal_names_its_step_and_what_to_do() {
     assert!(well && said.contains("3/9  key: ok (made"), "{said}");
     let after = edge_agent::identity::Folder::look(&data).newest().unwrap();
     assert!(after.number > before.number && after.certificate != before.certificate);
+
+    // One that was shut out is told so, and not that it is done.
+    ground.stage.hub_command(&["agent", "revoke", "--agent", "box-1"]).unwrap();
+    ground.refused("box", &hub, &next, &["does not take this box's certificate", "--again"]);
 
     // A box whose clock is a year ahead is let in and told.
     let late = ground.token("box-2", &[]);

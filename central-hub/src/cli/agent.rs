@@ -7,8 +7,8 @@ use anyhow::bail;
 use clap::Subcommand;
 use protocol::AgentId;
 
-use super::configure;
 use super::words::{Language, print_line};
+use super::{configure, tokens};
 use crate::ca::timestamp;
 use crate::clock::now_ms;
 use crate::store::agents::Listed;
@@ -59,6 +59,7 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
                 let name = a.name.unwrap_or_default();
                 print_line(line([&a.site, &a.agent, &a.state, &until, &access, &name]));
             }
+            tokens::list(store, language).await?;
         }
         Command::Configure { agent, file } => configure::configure(store, &agent, &file).await?,
         Command::Show { agent, json } => configure::show(store, &agent, json).await?,

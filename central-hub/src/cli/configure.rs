@@ -8,13 +8,16 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use protocol::{AgentId, Timestamp};
+use serde_json::{Value, json};
 use settings::{MAX_WISH_BYTES, check_wish, owner};
 
 use words::Words;
 
+use super::tokens;
 use super::words::{Language, print_json, print_line};
 use crate::store::agents::AgentView;
 use crate::store::configs::ConfigView;
+use crate::store::tokens::Open;
 use crate::store::{Store, audit};
 
 /// Checks a file as far as the hub can and makes it the agent's next wish.
@@ -35,18 +38,47 @@ pub async fn configure(store: &Store, agent: &AgentId, file: &Path) -> anyhow::R
 
 /// What is known of one agent.
 pub async fn show(store: &Store, agent: &AgentId, json: bool) -> anyhow::Result<()> {
-    let words = Words::of(Language::of_environment());
-    let Some(view) = store.agents(Some(agent.as_str())).await?.into_iter().next() else {
-        bail!("{}", words.no_agent(agent));
-    };
+    let language = Language::of_environment();
+    let words = Words::of(language);
+    let open = store.open_tokens(Some(agent)).await?;
+    let view = store.agents(Some(agent.as_str())).await?.into_iter().next();
     if json {
-        print_json(serde_json::to_string(&view)?);
+        print_json(shown(view.as_ref(), &open)?.with_context(|| words.no_agent(agent))?);
         return Ok(());
     }
-    for (title, value) in lines(&words, &view) {
+    let mut all = match (&view, open.first()) {
+        (Some(view), _) => lines(&words, view),
+        (None, Some(token)) => vec![
+            (words.title("agent"), format!("{}/{}", token.site, token.agent)),
+            (words.title("name"), token.name.clone().unwrap_or_default()),
+            (words.title("state"), words.not_enrolled().to_owned()),
+        ],
+        (None, None) => bail!("{}", words.no_agent(agent)),
+    };
+    all.extend(open.iter().map(|token| (words.title("token"), tokens::said(token, language))));
+    for (title, value) in all {
         print_line(format!("{title}{value}"));
     }
     Ok(())
+}
+
+/// One object; `None` where nothing is known of such an agent.
+fn shown(view: Option<&AgentView>, open: &[Open]) -> anyhow::Result<Option<Value>> {
+    let mut shown = match (view, open.first()) {
+        (Some(view), _) => serde_json::to_value(view)?,
+        (None, Some(token)) => json!({
+            "site": token.site, "agent": token.agent, "name": token.name, "state": "not_enrolled",
+        }),
+        (None, None) => return Ok(None),
+    };
+    let time = Timestamp::from_unix_ms;
+    let tokens = open.iter().map(|t| {
+        json!({
+            "expires_at": time(t.expires_at), "created_at": time(t.created_at), "created_by": t.created_by,
+        })
+    });
+    shown["open_tokens"] = tokens.collect();
+    Ok(Some(shown))
 }
 
 fn lines(words: &Words, view: &AgentView) -> Vec<(String, String)> {

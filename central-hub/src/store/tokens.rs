@@ -18,6 +18,21 @@ pub struct Token {
     pub serial: Option<String>,
 }
 
+/// A token that still lets a box in.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Open {
+    pub site: String,
+    pub agent: String,
+    pub name: Option<String>,
+    pub created_at: i64,
+    pub expires_at: i64,
+    /// Who made it, as the audit has it.
+    pub created_by: Option<String>,
+}
+
+/// The audit's entry of a token is written in its transaction.
+const ENTRY_WITHIN_MS: i64 = 60_000;
+
 /// What became of a redemption.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redeemed {
@@ -73,6 +88,17 @@ impl Store {
     pub async fn token(&self, secret_hash: &[u8]) -> Result<Option<Token>, StoreError> {
         let row: Option<Row> = self.read().optional(sql(SELECT).bind(secret_hash)).await?;
         row.map(token).transpose()
+    }
+
+    /// The tokens that are neither redeemed nor expired, of all agents or one.
+    pub async fn open_tokens(&self, only: Option<&AgentId>) -> Result<Vec<Open>, StoreError> {
+        let text = "SELECT site, agent, name, created_at, expires_at, (SELECT min(a.actor) FROM audit a
+                WHERE a.action = 'token_created' AND a.at BETWEEN tokens.created_at AND tokens.created_at + $3
+                    AND a.object = tokens.agent) AS created_by
+            FROM tokens WHERE redeemed_at IS NULL AND expires_at > $1 AND ($2 IS NULL OR agent = $2)
+            ORDER BY site, agent, expires_at";
+        let statement = sql(text).bind(now_ms()).bind(only.map(AgentId::as_str)).bind(ENTRY_WITHIN_MS);
+        self.read().all(statement).await
     }
 
     /// Redeems a token for a certificate that was made for it: whole, or not at all. `from` is where the

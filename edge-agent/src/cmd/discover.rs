@@ -100,6 +100,30 @@ fn interfaces(args: &Args, language: Language) -> anyhow::Result<Vec<Ipv4Addr>> 
     Ok(chosen)
 }
 
+/// How those that were found are added: by address where ONVIF answers, else by the url of a stream.
+fn advice(findings: &Findings, language: Language) -> String {
+    let mut text = String::new();
+    if findings.cameras.iter().any(|found| found.onvif.is_some() || found.rtsp_ports.is_empty()) {
+        text += language.pick(
+            "\n添加：edge-agent camera add 地址 --user 用户名\n",
+            "\nTo add one: edge-agent camera add ADDRESS --user USER\n",
+        );
+    }
+    let bare = findings.cameras.iter().find(|found| found.onvif.is_none() && !found.rtsp_ports.is_empty());
+    if let Some(found) = bare {
+        let (address, port) = (found.address, found.rtsp_ports[0]);
+        text += &match language {
+            Language::Zh => format!(
+                "\n没有 ONVIF 的，要写视频流的网址（路径见摄像机说明书）：edge-agent camera add rtsp://{address}:{port}/路径 --user 用户名\n"
+            ),
+            Language::En => format!(
+                "\nWithout ONVIF, give the url of a stream (its path is in the camera's manual): edge-agent camera add rtsp://{address}:{port}/PATH --user USER\n"
+            ),
+        };
+    }
+    text
+}
+
 /// The id of the configured camera at an address.
 fn configured<'a>(found: &Found, config: Option<&'a Config>) -> Option<&'a str> {
     let own = |host: &str| {
@@ -146,11 +170,9 @@ fn list(findings: &Findings, config: Option<&Config>, language: Language) -> Str
     };
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     for found in &findings.cameras {
-        let rtsp = match found.rtsp_port {
-            Some(port) => port.to_string(),
-            // Nobody asked its ports.
-            None => "-".to_owned(),
-        };
+        let ports: Vec<String> = found.rtsp_ports.iter().map(u16::to_string).collect();
+        // Nobody asked its ports, or none answered.
+        let rtsp = if ports.is_empty() { "-".to_owned() } else { ports.join(",") };
         rows.push(vec![
             found.address.to_string(),
             found.name.clone(),
@@ -167,8 +189,37 @@ fn list(findings: &Findings, config: Option<&Config>, language: Language) -> Str
         }
     }
     text += &ignored;
-    text + language.pick(
-        "\n添加：edge-agent camera add 地址 --user 用户名\n",
-        "\nTo add one: edge-agent camera add ADDRESS --user USER\n",
-    )
+    text + &advice(findings, language)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(onvif: Option<&str>, rtsp_ports: &[u16]) -> Found {
+        Found {
+            address: [192, 0, 2, 10].into(),
+            other_addresses: Vec::new(),
+            endpoint: None,
+            name: "x".into(),
+            model: "y".into(),
+            onvif: onvif.map(str::to_owned),
+            rtsp_port: rtsp_ports.first().copied(),
+            rtsp_ports: rtsp_ports.to_vec(),
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_camera_without_onvif_is_added_by_a_url() {
+        let text = |cameras| list(&Findings { cameras, ignored: 0 }, None, Language::En);
+        let bare = text(vec![found(None, &[554, 8554])]);
+        assert!(
+            bare.contains("554,8554") && bare.contains("camera add rtsp://192.0.2.10:554/PATH"),
+            "{bare}"
+        );
+        assert!(!bare.contains("camera add ADDRESS"), "{bare}");
+        let onvif = text(vec![found(Some("http://192.0.2.10/"), &[554])]);
+        assert!(onvif.contains("camera add ADDRESS") && !onvif.contains("PATH"), "{onvif}");
+    }
 }

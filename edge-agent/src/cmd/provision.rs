@@ -3,7 +3,9 @@
 //! Owns the course and what is printed of it, in Chinese and English. Each step can be run again: a second
 //! run goes on where the first stopped. What is written where is `identity`'s.
 
+mod already;
 mod invitation;
+mod reading;
 mod report;
 mod service;
 mod steps;
@@ -11,6 +13,8 @@ mod steps;
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config};
+use crate::doctor;
+use crate::identity::Folder;
 use crate::wording::{Speech, Text};
 use report::{Failure, Report};
 use steps::Enrolling;
@@ -21,7 +25,7 @@ pub struct Args {
     /// that of the identity which is replaced.
     #[arg(long, value_name = "URL")]
     hub: Option<String>,
-    /// A file with the token or the text of the QR code; without it, it is typed in.
+    /// A file with the token or the text of the QR code, or - for standard input; without it, it is typed in.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The settings that name the data folder.
@@ -55,10 +59,23 @@ async fn course(args: &Args, report: &mut Report) -> Result<(), Failure> {
     let settings = settings_of(args)?;
     let data = args.data.clone().or_else(|| settings.as_ref().map(|c| c.agent.data.clone()));
     let data = data.unwrap_or_else(|| config::DEFAULT_DATA.into());
-    let Some(folder) = steps::take_folder(&data, args.again, report)? else { return Ok(()) };
+    let (token, hub) = (args.token_file.as_deref(), args.hub.as_deref());
+    let Some(folder) = steps::take_folder(&data, args.again, report)? else {
+        let beside = Folder::look(&data);
+        let home = beside.newest().map_err(|e| steps::disk(report::Stage::Data, &e))?.home;
+        already::refuse_other(&beside, &home, token, hub, report)?;
+        already::refuse_shut_out(&beside).await?;
+        report.say(&Text::new(
+            "本盒已登记，盒子端正在运行，无需改动。",
+            "This box is already provisioned and its agent is running; nothing is changed.",
+        ));
+        return Ok(());
+    };
     let known = folder.usable().ok().filter(|_| !args.again);
     if let Some(known) = &known {
         let who = &known[0].home;
+        already::refuse_other(&folder, who, token, hub, report)?;
+        already::refuse_shut_out(&folder).await?;
         let (site, agent) = (&who.site, &who.agent);
         report.say(&Text::new(
             format!("本盒已登记为 {site}/{agent}（中心 {}），不再重复登记。换新令牌请加 --again。", who.hub),
@@ -67,7 +84,7 @@ async fn course(args: &Args, report: &mut Report) -> Result<(), Failure> {
     } else {
         let invitation = {
             let before = folder.newest().ok().map(|g| g.home.hub);
-            invitation::obtain(args.token_file.as_deref(), args.hub.as_deref(), before.as_deref(), report)?
+            invitation::obtain(token, hub, before.as_deref(), report)?
         };
         let enrolling = Enrolling::new(&folder, invitation);
         let key = enrolling.key(report)?;
@@ -98,10 +115,13 @@ fn settings_of(args: &Args) -> Result<Option<Config>, Failure> {
         None => return Ok(None),
     };
     Config::read(path).map(Some).map_err(|error| {
-        Failure::new(
+        let why = settings::in_one_line(&error);
+        let error = anyhow::Error::from(error);
+        let zh = doctor::explain(&error).map_or_else(|| why.clone(), |(zh, _)| zh);
+        Failure::because(
             report::Stage::Data,
             Text::new("读不懂配置文件", "the settings cannot be used"),
-            error.to_string(),
+            Text::new(zh, why),
             Text::new(
                 "按提示改正，或用 --data 指定数据目录",
                 "mend them as it says, or name the data folder by --data",

@@ -6,11 +6,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::settings::Settings;
 use crate::run::{self, Reload};
+use crate::wording::Speech;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     settings: Settings,
+    #[command(flatten)]
+    _speech: Speech,
 }
 
 pub fn execute(args: Args) -> anyhow::Result<()> {

@@ -7,8 +7,6 @@ use anyhow::Context;
 use settings::owner;
 
 use crate::config::{Config, ConfigError, DEFAULT_FILE};
-use crate::doctor;
-use crate::wording::Text;
 
 /// Where the package's unit keeps GStreamer's list of plugins.
 const CACHE: &str = "/var/cache/signalbox-agent";
@@ -48,18 +46,6 @@ impl Settings {
     }
 }
 
-/// There is no settings file.
-pub(super) fn cure(error: &anyhow::Error) -> Option<Text> {
-    let is_missing = |error: &ConfigError| match error {
-        ConfigError::File(settings::Error::Read { source, .. }) => {
-            source.kind() == std::io::ErrorKind::NotFound
-        }
-        _ => false,
-    };
-    let found = error.chain().find_map(|cause| cause.downcast_ref::<ConfigError>());
-    found.filter(|found| is_missing(found)).map(|_| doctor::without_settings())
-}
-
 fn join_service(data: &Path) -> anyhow::Result<()> {
     owner::become_owner(data).with_context(|| format!("cannot work as the owner of {}", data.display()))?;
     if owner::is_for_root() {
@@ -75,14 +61,14 @@ fn join_service(data: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor;
 
     #[test]
     fn whoever_has_no_settings_is_told_where_they_come_from() {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings { file: folder.path().join("edge-agent.toml") };
-        let cure = cure(&settings.take().unwrap_err().context("no acceptance")).unwrap();
+        let (_, cure) = doctor::explain(&settings.take().unwrap_err().context("no acceptance")).unwrap();
+        let cure = cure.unwrap();
         assert!(cure.en.contains("--config") && cure.zh.contains("软件包会安装"), "{cure:?}");
-        std::fs::write(settings.file(), "[agnt]\n").unwrap();
-        assert_eq!(super::cure(&settings.take().unwrap_err()), None);
     }
 }

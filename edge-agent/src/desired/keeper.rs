@@ -36,6 +36,13 @@ pub trait Station {
 #[error("no configuration can be started any more, not even the box's own: {0}")]
 pub struct Stranded(String);
 
+#[cfg(test)]
+impl Stranded {
+    pub fn test(reason: &str) -> Self {
+        Self(reason.to_owned())
+    }
+}
+
 /// What a start found: which configuration to run, loaded.
 pub struct Start<R> {
     pub config: Config,

@@ -8,12 +8,11 @@ use super::{CameraWish, Desired, DesiredError};
 use crate::camera::{CameraConfig, RtspUrl, reach};
 use crate::config::Config;
 use crate::onvif::address;
+use crate::pipeline::PACKAGED;
 use crate::secrets::Secrets;
 
 /// Least and most that a spool may be told from afar to hold.
 const SPOOL: (u64, u64) = (64 << 20, 1 << 40);
-/// Where the package installs pipelines.
-const INSTALLED: &str = "/usr/share/signalbox/pipelines";
 /// Most pipelines that are looked at in one folder.
 const MOST_PIPELINES: usize = 256;
 
@@ -34,7 +33,7 @@ impl Shelf {
     pub fn of(local: &Config) -> Self {
         let own = local.cameras.iter().filter_map(|c| c.pipeline.as_deref());
         let named = local.agent.pipeline.as_deref().into_iter().chain(own);
-        let folders = named.filter_map(Path::parent).chain([Path::new(INSTALLED)]);
+        let folders = named.filter_map(Path::parent).chain([Path::new(PACKAGED)]);
         let mut found = BTreeMap::new();
         for folder in folders {
             let Ok(entries) = std::fs::read_dir(folder) else { continue };
@@ -75,7 +74,7 @@ pub fn merge(local: &Config, desired: &Desired, shelf: &Shelf) -> Result<Merged,
     for wish in &desired.cameras {
         camera(&mut config, local, wish, shelf, &mut notes)?;
     }
-    config.check().map_err(DesiredError::Wrong)?;
+    config.check().map_err(|problem| DesiredError::Wrong(problem.en))?;
     let note = (!notes.is_empty()).then(|| notes.join("; "));
     Ok(Merged { config, note })
 }

@@ -48,12 +48,13 @@ impl Merged {
         let mut known = false;
         for found in self.found.iter_mut().filter(|f| f.address == open.address) {
             known = true;
-            found.rtsp_port = found.rtsp_port.or(open.rtsp_port);
+            found.hold(&open.rtsp_ports);
             found.onvif = found.onvif.take().or(open.onvif.clone());
         }
         let reached = |f: &Found| f.other_addresses.contains(&open.address);
         known || self.found.iter().any(reached) || {
-            let found = Found { onvif: open.onvif, rtsp_port: open.rtsp_port, ..blank(open.address) };
+            let mut found = Found { onvif: open.onvif, ..blank(open.address) };
+            found.hold(&open.rtsp_ports);
             self.add(found)
         }
     }
@@ -73,6 +74,15 @@ impl Merged {
     }
 }
 
+impl Found {
+    fn hold(&mut self, ports: &[u16]) {
+        let new = ports.iter().filter(|port| !self.rtsp_ports.contains(port)).copied();
+        let new: Vec<u16> = new.collect();
+        self.rtsp_ports.extend(new);
+        self.rtsp_port = self.rtsp_ports.first().copied();
+    }
+}
+
 fn blank(address: Ipv4Addr) -> Found {
     Found {
         address,
@@ -82,6 +92,7 @@ fn blank(address: Ipv4Addr) -> Found {
         model: String::new(),
         onvif: None,
         rtsp_port: None,
+        rtsp_ports: Vec::new(),
         notes: Vec::new(),
     }
 }

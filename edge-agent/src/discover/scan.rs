@@ -22,11 +22,11 @@ const LONGEST_ANSWER: usize = 512;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Open {
     pub address: Ipv4Addr,
-    pub rtsp_port: Option<u16>,
+    pub rtsp_ports: Vec<u16>,
     pub onvif: Option<String>,
 }
 
-/// Addresses that speak one of the two; each is asked until it does.
+/// Addresses that speak one of the two: every port of RTSP, and the first of ONVIF.
 pub(super) fn run(search: &Search) -> Vec<Open> {
     let hosts: Vec<Ipv4Addr> = search.networks.iter().flat_map(|n| n.hosts()).collect();
     let next = Mutex::new(hosts.into_iter());
@@ -50,10 +50,11 @@ pub(super) fn run(search: &Search) -> Vec<Open> {
 }
 
 fn look(address: Ipv4Addr, search: &Search, pace: &Pace) -> Option<Open> {
-    let rtsp_port = search.rtsp_ports.iter().copied().find(|port| {
+    let open = |port: &u16| {
         pace.wait();
         speaks_rtsp((address, *port).into())
-    });
+    };
+    let rtsp_ports: Vec<u16> = search.rtsp_ports.iter().copied().filter(open).collect();
     let onvif = search.onvif_ports.iter().find_map(|port| {
         pace.wait();
         // Only what listens is asked in full.
@@ -61,7 +62,7 @@ fn look(address: Ipv4Addr, search: &Search, pace: &Pace) -> Option<Open> {
         let url = onvif::device_url(address, *port);
         onvif::speaks(&url, ANSWER).then_some(url)
     });
-    (rtsp_port.is_some() || onvif.is_some()).then_some(Open { address, rtsp_port, onvif })
+    (!rtsp_ports.is_empty() || onvif.is_some()).then_some(Open { address, rtsp_ports, onvif })
 }
 
 /// Whether RTSP answers there; nothing but a question for its options is sent.

@@ -87,7 +87,7 @@ fn one_endpoint_is_one_device_and_ports_join_their_address() {
     assert!(merged.answer(LOCAL, read("http://127.0.0.1/a")));
     assert!(merged.answer(other, read("http://127.0.0.2/a")));
     assert!(merged.answer(LOCAL, read("http://10.0.0.1/a")));
-    let open = |address| scan::Open { address, rtsp_port: Some(554), onvif: None };
+    let open = |address| scan::Open { address, rtsp_ports: vec![554, 8554], onvif: None };
     assert!(
         merged.open(open(LOCAL))
             && merged.open(open(other))
@@ -98,6 +98,7 @@ fn one_endpoint_is_one_device_and_ports_join_their_address() {
     assert_eq!((found[0].address, found[0].other_addresses.as_slice()), (LOCAL, &[other][..]));
     assert_eq!((found[0].rtsp_port, found[0].onvif.as_deref()), (Some(554), Some("http://127.0.0.1/a")));
     assert_eq!((found[1].rtsp_port, found[0].notes.len()), (Some(554), 1));
+    assert_eq!(found[1].rtsp_ports, [554, 8554]);
     let mut full = merge::Merged::default();
     let taken = (0..2000_u32).filter(|n| full.open(open(Ipv4Addr::from(0x0a00_0000 + n)))).count();
     assert_eq!(taken, MOST_FOUND);

@@ -5,11 +5,14 @@ use std::mem::MaybeUninit;
 
 use super::{Check, Subject};
 use crate::identity::{build_day, now_seconds};
+use crate::service::by_hand::keep_time;
 use crate::wording::{Text, lasting};
 
 const SUBJECT: Subject = Subject("clock", "时钟", "Clock");
 /// Beyond it, times on alerts mislead people.
 const FAR_SECONDS: i64 = 60;
+/// Beyond it, what a certificate says of its days cannot be judged.
+const DAY_SECONDS: i64 = 86_400;
 
 pub(super) fn own() -> Check {
     judge(now_seconds(), build_day(), is_synchronised())
@@ -17,10 +20,7 @@ pub(super) fn own() -> Check {
 
 fn judge(now: i64, built: i64, synchronised: Option<bool>) -> Check {
     let shown = protocol::Timestamp::from_unix_ms(now.saturating_mul(1000));
-    let cure = Text::new(
-        "启用网络校时：timedatectl set-ntp true；没有外网时，把中心或路由器设为 NTP 服务器",
-        "keep it by NTP: timedatectl set-ntp true; without internet, name the hub or the router as NTP server",
-    );
+    let cure = cure();
     if now < built {
         let reason = Text::new(
             format!("时钟显示 {shown}，早于本程序的编译日期，肯定不对"),
@@ -47,7 +47,15 @@ fn judge(now: i64, built: i64, synchronised: Option<bool>) -> Check {
     }
 }
 
-const AGAINST_HUB: Subject = Subject("clock_hub", "与中心的时差", "Clock against the hub");
+fn cure() -> Text {
+    let keep = keep_time();
+    Text::new(
+        format!("{}；没有外网时，把中心或路由器设为 NTP 服务器", keep.zh),
+        format!("{}; without internet, name the hub or the router as NTP server", keep.en),
+    )
+}
+
+pub(super) const AGAINST_HUB: Subject = Subject("clock_hub", "与中心的时差", "Clock against the hub");
 
 /// `hub`: seconds since 1970, as the hub said just now.
 pub(super) fn against_hub(hub: i64, own: i64) -> Check {
@@ -58,13 +66,19 @@ pub(super) fn against_hub(hub: i64, own: i64) -> Check {
     if off.abs() <= FAR_SECONDS {
         return AGAINST_HUB.ok(reason.zh, reason.en);
     }
-    AGAINST_HUB.warning(
-        reason,
-        Text::new(
-            "核对中心和盒子的时间，哪个不对就校正哪个",
-            "compare both clocks with a right one, and set the wrong one",
-        ),
-    )
+    let cure = Text::new(
+        "核对中心和盒子的时间，哪个不对就校正哪个",
+        "compare both clocks with a right one, and set the wrong one",
+    );
+    match decides(hub, own) {
+        true => AGAINST_HUB.broken(reason, cure),
+        false => AGAINST_HUB.warning(reason, cure),
+    }
+}
+
+/// Whether the two are so far apart that certificates look expired or not yet valid.
+pub(super) fn decides(hub: i64, own: i64) -> bool {
+    own.saturating_sub(hub).saturating_abs() > DAY_SECONDS
 }
 
 /// Whether somebody disciplines the kernel's clock; `None` where the kernel does not say.
@@ -93,6 +107,7 @@ mod tests {
         assert_eq!(against_hub(1_000, 1_060).state, State::Ok);
         let behind = against_hub(1_000, 900);
         assert_eq!(behind.state, State::Warning);
+        assert_eq!(against_hub(1_000, 1_000 + 400 * DAY_SECONDS).state, State::Broken);
         assert_eq!(
             (behind.reason.zh.as_str(), behind.reason.en.as_str()),
             ("比中心慢 100 秒", "100 s behind the hub")

@@ -7,18 +7,35 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{Check, Patient, State, Subject, words};
+use ::settings::Size;
+
 use crate::wording::Text;
 
 pub(super) const SUBJECT: Subject = Subject("disk", "磁盘", "Disk");
 const SPOOL: Subject = Subject("spool", "待发缓存", "Spool");
 const WARN_BYTES: u64 = 1 << 30;
 const BROKEN_BYTES: u64 = 128 << 20;
+/// More than a file system keeps beside the name.
+const PROBE_BYTES: usize = 16 << 10;
+/// Less takes no identity.
+const LEAST_BYTES: u64 = 1 << 20;
+const LEAST_INODES: u64 = 50;
 /// Files that may still be made.
 const WARN_INODES: u64 = 10_000;
 const BROKEN_INODES: u64 = 500;
 
 pub(super) fn checks(patient: &Patient) -> Vec<Check> {
     let data = &patient.config.agent.data;
+    if data.exists() && !data.is_dir() {
+        let shown = data.display();
+        let reason =
+            Text::new(format!("数据目录 {shown} 不是目录"), format!("the data folder {shown} is no folder"));
+        let cure = Text::new(
+            "把 [agent] data 改为一个目录，例如 /var/lib/signalbox-agent",
+            "let [agent] data name a folder, for example /var/lib/signalbox-agent",
+        );
+        return vec![SUBJECT.broken(reason, cure)];
+    }
     if !data.is_dir() {
         let cure = Text::new(
             "第一次启动时会自动建立；若不会，检查上级目录的权限",
@@ -52,11 +69,46 @@ pub(super) fn checks(patient: &Patient) -> Vec<Check> {
         }
     }
     checks.push(spool(patient, &spool_folder));
+    let cap = patient.config.spool.cap;
+    checks.extend(statvfs(data).ok().filter(|room| cap.0 > room.size).map(|room| beyond(cap, room.size)));
     checks
+}
+
+/// The disk is full long before the spool is.
+fn beyond(cap: Size, size: u64) -> Check {
+    let size = Size((size >> 20) << 20);
+    SPOOL.warning(
+        Text::new(
+            format!("[spool] cap = {cap}，比磁盘（{size}）还大：磁盘会先满"),
+            format!("[spool] cap = {cap} is more than the disk has ({size}): the disk will be full first"),
+        ),
+        Text::new(
+            "把 [spool] cap 改到磁盘的一半以下（图片另占同样多）",
+            "set [spool] cap to less than half of the disk (stills take as much again)",
+        ),
+    )
+}
+
+/// Whether an identity and the first records have room at `data`; why not.
+pub fn room_to_begin(data: &Path) -> Result<(), Text> {
+    let full = |why: Text| {
+        Text::new(format!("{}：{}", data.display(), why.zh), format!("{}: {}", data.display(), why.en))
+    };
+    let room = statvfs(data).map_err(|error| full(words::io(&error)))?;
+    if room.bytes < LEAST_BYTES || room.inodes.is_some_and(|n| n < LEAST_INODES) {
+        let kib = room.bytes >> 10;
+        return Err(full(Text::new(
+            format!("没有空间了（可用 {kib} KiB）"),
+            format!("no space is left ({kib} KiB free)"),
+        )));
+    }
+    probe_write(data).map_err(|error| full(words::io(&error)))
 }
 
 /// What the file system still takes.
 struct Room {
+    /// Of all of it.
+    size: u64,
     bytes: u64,
     /// `None`: the file system has no fixed number of files.
     inodes: Option<u64>,
@@ -173,7 +225,7 @@ fn probe_write(folder: &Path) -> std::io::Result<()> {
         .create_new(true)
         .mode(0o600)
         .open(&path)
-        .and_then(|mut file| file.write_all(b"ok").and_then(|()| file.sync_data()));
+        .and_then(|mut file| file.write_all(&[0; PROBE_BYTES]).and_then(|()| file.sync_data()));
     let removed = std::fs::remove_file(&path);
     written.and(removed)
 }
@@ -187,6 +239,7 @@ fn statvfs(folder: &Path) -> std::io::Result<Room> {
         return Err(std::io::Error::last_os_error());
     }
     Ok(Room {
+        size: stat.f_blocks.saturating_mul(stat.f_frsize),
         bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
         inodes: (stat.f_files > 0).then_some(stat.f_favail),
         read_only: stat.f_flag & libc::ST_RDONLY != 0,
@@ -199,8 +252,9 @@ mod tests {
 
     #[test]
     fn room_is_judged_by_bytes_files_and_the_mount() {
-        let state =
-            |bytes, inodes, read_only| judge(&Room { bytes, inodes, read_only }, Path::new("/data")).0;
+        let state = |bytes, inodes, read_only| {
+            judge(&Room { size: u64::MAX, bytes, inodes, read_only }, Path::new("/data")).0
+        };
         assert_eq!(state(2 << 30, Some(100_000), false), State::Ok);
         assert_eq!(state(2 << 30, None, false), State::Ok);
         assert_eq!(state(512 << 20, None, false), State::Warning);
@@ -208,6 +262,22 @@ mod tests {
         assert_eq!(state(2 << 30, Some(600), false), State::Warning);
         assert_eq!(state(2 << 30, Some(3), false), State::Broken);
         assert_eq!(state(2 << 30, None, true), State::Broken);
+    }
+
+    #[test]
+    fn a_spool_larger_than_the_disk_is_told() {
+        let check = beyond(Size(4 << 30), (1 << 30) + 7);
+        assert!(check.reason.en.contains("4GiB") && check.reason.zh.contains("1GiB"), "{check:?}");
+    }
+
+    #[test]
+    fn whether_there_is_room_to_begin_is_tried() {
+        let folder = tempfile::tempdir().unwrap();
+        room_to_begin(folder.path()).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        // A file system that takes nothing.
+        let why = room_to_begin(Path::new("/proc")).unwrap_err();
+        assert!(why.zh.starts_with("/proc：") && why.en.starts_with("/proc: "), "{why:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{Check, Patient, Subject, clock, words};
 use crate::hub::{Hub, HubError};
 use crate::identity::{Folder, Generation, IdentityError, Pass, Stranger, now_seconds};
+use crate::service::by_hand::Act;
 use crate::wording::Text;
 use protocol::enrol::RefusalCode;
 
@@ -39,7 +40,6 @@ pub(super) fn checks(patient: &Patient) -> Vec<Check> {
         return vec![CERTIFICATE.broken(reason, cure)];
     }
     let believed = folder.believed();
-    let certificate = certificate(&newest, now_seconds());
     let pass = believed.and_then(|believed| Pass::of(&newest, &believed));
     let pass = match pass {
         Ok(pass) => pass,
@@ -47,15 +47,19 @@ pub(super) fn checks(patient: &Patient) -> Vec<Check> {
     };
     match ask(&pass) {
         Ok(hub_time) => {
+            let (certificate, time) = by_clock(&newest, hub_time, now_seconds());
             let address = &newest.home.hub;
             let recognised = SUBJECT.ok(
                 format!("{address} 是发证的中心，承认本盒子的证书"),
                 format!("{address} is the hub that made the certificate, and accepts it"),
             );
-            let time = hub_time.map(|hub| clock::against_hub(hub, now_seconds()));
             [certificate, recognised].into_iter().chain(time).collect()
         }
-        Err(error) => vec![certificate, refused(&newest.home.hub, &error, pass.recognition.stranger())],
+        Err(error) => {
+            let (certificate, time) = by_clock(&newest, error.hub_time(), now_seconds());
+            let refused = refused(&newest.home.hub, &error, pass.recognition.stranger());
+            [certificate, refused].into_iter().chain(time).collect()
+        }
     }
 }
 
@@ -65,6 +69,19 @@ fn ask(pass: &Pass) -> Result<Option<i64>, HubError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| HubError::Unreachable { url: url.clone(), what: e.to_string() })?;
     Ok(runtime.block_on(Hub::new(url, &pass.tls)?.trust())?.hub_time)
+}
+
+/// The certificate by the hub's time where the two clocks are far apart, and what the hub's time says of ours.
+fn by_clock(generation: &Generation, hub_time: Option<i64>, own: i64) -> (Check, Option<Check>) {
+    let Some(hub) = hub_time else { return (certificate(generation, own), None) };
+    let time = Some(clock::against_hub(hub, own));
+    if !clock::decides(hub, own) {
+        return (certificate(generation, own), time);
+    }
+    let mut check = certificate(generation, hub);
+    check.reason.zh += "；这是按中心的时间，先校正上面的时钟";
+    check.reason.en += "; this is by the hub's time: set the clock above first";
+    (check, time)
 }
 
 fn certificate(generation: &Generation, now: i64) -> Check {
@@ -99,7 +116,13 @@ fn certificate(generation: &Generation, now: i64) -> Check {
 }
 
 fn without(error: &IdentityError) -> Check {
-    let (zh, cure) = match error {
+    let (zh, cure) = of_identity(error);
+    CERTIFICATE.broken(Text::new(zh, error.to_string()), cure)
+}
+
+/// Why there is no identity to work by, in Chinese, and what to do.
+pub(super) fn of_identity(error: &IdentityError) -> (String, Text) {
+    match error {
         IdentityError::None { .. } => (
             "盒子还没有在中心登记，没有证书".to_owned(),
             Text::new(
@@ -108,11 +131,17 @@ fn without(error: &IdentityError) -> Check {
             ),
         ),
         IdentityError::File { path, source, .. } => {
-            (format!("不能读取 {}：{}", path.display(), words::io(source).zh), words::rights(path))
+            let cure = match source.kind() {
+                std::io::ErrorKind::PermissionDenied => words::rights(path),
+                _ => Text::new("检查该目录和磁盘空间", "check that folder and free space"),
+            };
+            (format!("不能读写 {}：{}", path.display(), words::io(source).zh), cure)
+        }
+        IdentityError::Busy { path } => {
+            (format!("另一个盒子端正在使用 {}", path.display()), Act::Stop.here())
         }
         _ => ("证书或密钥已损坏".to_owned(), again()),
-    };
-    CERTIFICATE.broken(Text::new(zh, error.to_string()), cure)
+    }
 }
 
 /// Why the hub was not recognised, or does not recognise this box.
@@ -130,8 +159,8 @@ pub(super) fn refused(address: &str, error: &HubError, stranger: Option<Stranger
         return SUBJECT.broken(
             reason,
             Text::new(
-                "先解决上面“连到中心”一行；若那里正常，请值班员查看中心：systemctl status signalbox-hub。盒子不必重新登记",
-                "mend the line `Way to the hub` above; if that is well, let an operator look at the hub: systemctl status signalbox-hub. The box need not be enrolled again",
+                "先解决上面“连到中心”一行；若那里正常，请值班员查看中心是否在运行（central-hub serve）。盒子不必重新登记",
+                "mend the line `Way to the hub` above; if that is well, let an operator see whether the hub runs (central-hub serve). The box need not be enrolled again",
             ),
         );
     }
@@ -163,9 +192,16 @@ pub(super) fn refused(address: &str, error: &HubError, stranger: Option<Stranger
 
 /// A new identity for this box.
 fn again() -> Text {
+    let stop = Act::Stop.here();
     Text::new(
-        "在中心生成新的令牌，停止服务（systemctl stop signalbox-agent），再运行：sudo edge-agent provision --again",
-        "make a new token at the hub, stop the service (systemctl stop signalbox-agent), then run: sudo edge-agent provision --again",
+        format!(
+            "在中心生成新的令牌（central-hub token create）；{}；再运行：sudo edge-agent provision --again",
+            stop.zh
+        ),
+        format!(
+            "make a new token at the hub (central-hub token create); {}; then run: sudo edge-agent provision --again",
+            stop.en
+        ),
     )
 }
 

@@ -9,7 +9,7 @@ use crate::pipeline::Pipeline;
 use crate::wording::Text;
 
 pub(super) const SUBJECT: Subject = Subject("models", "模型", "Models");
-const PIPELINE: Subject = Subject("pipeline", "方案", "Pipeline");
+const PIPELINE: Subject = Subject("pipeline", "处理流程", "Pipeline");
 const PROVIDER: Subject = Subject("inference", "推理后端", "Inference provider");
 
 pub(super) fn checks(patient: &Patient) -> Vec<Check> {
@@ -20,10 +20,7 @@ pub(super) fn checks(patient: &Patient) -> Vec<Check> {
         checks.push(provider(&profile.inference.provider));
     }
     let store = Store::locate(config.models.folder.clone(), None);
-    let cure = Text::new(
-        "重新安装软件包：apt-get install --reinstall signalbox-agent；源码环境：make setup",
-        "install the package again: apt-get install --reinstall signalbox-agent; from source: make setup",
-    );
+    let cure = words::reinstall();
     let engine = match Engine::start(EngineConfig::new(&store, 1)) {
         Ok(engine) => engine,
         Err(error) => {
@@ -50,13 +47,13 @@ fn pipelines(patient: &Patient) -> (Vec<Check>, Vec<String>) {
         seen.entry(path.to_owned()).or_insert_with(|| Pipeline::load(path));
     }
     let mut checks = Vec::new();
-    for (path, loaded) in seen {
+    for loaded in seen.into_values() {
         match loaded {
             Ok(pipeline) => names.push(pipeline.detector().card.clone()),
-            Err(error) => checks.push(PIPELINE.broken(
-                Text::new(format!("方案 {} 有误或不存在", path.display()), error.to_string()),
-                Text::new("按英文提示改正：edge-agent doctor --lang en", "mend the place that it names"),
-            )),
+            Err(error) => {
+                let (reason, cure) = super::settings::of_pipeline(&error);
+                checks.push(PIPELINE.broken(reason, cure));
+            }
         }
     }
     names.sort();

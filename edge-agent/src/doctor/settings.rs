@@ -7,7 +7,7 @@ use crate::camera::CameraConfig;
 use crate::config::cameras::CameraFileError;
 use crate::config::{Config, ConfigError, DEFAULT_FILE};
 use crate::desired;
-use crate::pipeline::{PipelineError, Pipelines};
+use crate::pipeline::{PACKAGED, PipelineError, Pipelines};
 use crate::wording::Text;
 
 const SUBJECT: Subject = Subject("config", "配置", "Configuration");
@@ -62,26 +62,47 @@ fn without_rules(camera: &CameraConfig) -> Check {
 
 /// The file can be read; a pipeline or a camera's rule is wrong.
 fn unruly(error: &PipelineError) -> Check {
+    let (reason, cure) = of_pipeline(error);
+    SUBJECT.broken(reason, cure)
+}
+
+/// What is wrong with a pipeline or a camera's rule, and what to do.
+pub(super) fn of_pipeline(error: &PipelineError) -> (Text, Text) {
     let zh = match error {
         PipelineError::Camera { camera, error } => format!("摄像机 {camera} 的规则：{}", place(error)),
         other => place(other),
     };
     let cure = match error {
         PipelineError::Settings(settings::Error::Read { path, source }) => cannot_read(path, source),
+        PipelineError::Absent { .. } => Text::new(
+            format!(
+                "改正 edge-agent.toml 的 [agent] pipeline，或摄像机文件里的 pipeline；软件包自带的在 {PACKAGED}"
+            ),
+            format!(
+                "mend `pipeline` in [agent] of edge-agent.toml, or in the camera's file; the package's are in {PACKAGED}"
+            ),
+        ),
         _ => mend(),
     };
-    SUBJECT.broken(Text::new(zh, settings::in_one_line(error)), cure)
+    (Text::new(zh, settings::in_one_line(error)), cure)
 }
 
 fn place(error: &PipelineError) -> String {
     match error {
         PipelineError::Settings(error) => file(error),
+        PipelineError::Absent { path } => format!("处理流程文件 {} 不存在", path.display()),
         PipelineError::Wrong { path, place, .. } => format!("{} 的 {place} 有误", path.display()),
         PipelineError::Camera { error, .. } => place(error),
     }
 }
 
-pub(super) fn refused(path: &Path, error: &ConfigError) -> Check {
+pub(super) fn refused(error: &ConfigError) -> Check {
+    let (reason, cure) = of_config(error);
+    SUBJECT.broken(reason, cure)
+}
+
+/// Why the settings were refused, and what to do.
+pub(super) fn of_config(error: &ConfigError) -> (Text, Text) {
     let (zh, cure) = match error {
         ConfigError::File(settings::Error::Read { path, source })
             if source.kind() == std::io::ErrorKind::NotFound =>
@@ -95,18 +116,22 @@ pub(super) fn refused(path: &Path, error: &ConfigError) -> Check {
         ConfigError::File(error) | ConfigError::Camera(CameraFileError::Settings(error)) => {
             (file(error), mend())
         }
-        _ => (format!("{} 或其 cameras 目录里有自相矛盾的设置", path.display()), mend()),
+        ConfigError::Invalid { path, problem } => (format!("{}：{}", path.display(), problem.zh), mend()),
+        ConfigError::Camera(CameraFileError::Name { path, id }) => {
+            (format!("{} 里的编号是 {id}：把文件改名为 {id}.toml，或改编号", path.display()), mend())
+        }
+        ConfigError::Camera(CameraFileError::Long { path }) => {
+            (format!("{} 太长，不是摄像机文件", path.display()), mend())
+        }
+        ConfigError::Camera(CameraFileError::Many { path }) => {
+            (format!("{} 里的摄像机文件太多：删除不用的", path.display()), mend())
+        }
     };
-    SUBJECT.broken(Text::new(zh, settings::in_one_line(error)), cure)
+    (Text::new(zh, settings::in_one_line(error)), cure)
 }
 
 fn file(error: &settings::Error) -> String {
-    match error {
-        settings::Error::Read { path, source } => unreadable(path, source),
-        settings::Error::Invalid { path, line, column, .. } => {
-            format!("{} 第 {line} 行第 {column} 列有误", path.display())
-        }
-    }
+    settings::chinese::of_error(error)
 }
 
 fn unreadable(path: &Path, source: &std::io::Error) -> String {
@@ -123,19 +148,19 @@ fn cannot_read(path: &Path, source: &std::io::Error) -> Text {
                 format!("look what it is: ls -l {path}; take it away if it is no file of yours"),
             )
         }
+        std::io::ErrorKind::InvalidData => {
+            Text::new("用编辑器打开它，另存为 UTF-8 编码", "open it in an editor and save it as UTF-8")
+        }
         _ => mend(),
     }
 }
 
 fn mend() -> Text {
-    Text::new(
-        "改正所指的地方；英文详情：edge-agent doctor --lang en",
-        "mend the place it names, then run this again",
-    )
+    Text::new("改正所指的地方，再运行一次", "mend the place it names, then run this again")
 }
 
 /// There are no settings: where they come from.
-pub fn missing() -> Text {
+fn missing() -> Text {
     Text::new(
         format!("核对 --config 的路径；软件包会安装 {DEFAULT_FILE}"),
         format!("check the path given with --config; the package installs {DEFAULT_FILE}"),

@@ -8,6 +8,7 @@ use super::{Check, Patient, Subject};
 use crate::camera::CameraConfig;
 use crate::hardware::Profile;
 use crate::probe;
+use crate::service::by_hand::Act;
 use crate::wording::Text;
 
 pub(super) const SUBJECT: Subject = Subject("camera", "摄像机", "Camera");
@@ -24,10 +25,7 @@ pub(super) fn check(patient: &Patient, number: usize) -> Check {
         Some(status) => of_status(&status, camera),
         None if patient.report.is_some() => SUBJECT.warning(
             Text::new("正在运行的服务还不认识它", "the running service does not know it yet"),
-            Text::new(
-                "重启服务：systemctl restart signalbox-agent",
-                "restart the service: systemctl restart signalbox-agent",
-            ),
+            Act::Restart.here(),
         ),
         None => of_session(camera, patient),
     };

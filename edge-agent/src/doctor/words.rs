@@ -7,25 +7,7 @@ use crate::wording::Text;
 
 /// An error of the operating system.
 pub(super) fn io(error: &std::io::Error) -> Text {
-    use std::io::ErrorKind as Kind;
-    let zh = match error.kind() {
-        Kind::NotFound => "不存在",
-        Kind::PermissionDenied => "没有权限",
-        Kind::ReadOnlyFilesystem => "文件系统是只读的",
-        Kind::StorageFull | Kind::QuotaExceeded => "没有空间了",
-        Kind::ConnectionRefused => "对方拒绝连接（没有程序在该端口监听）",
-        Kind::TimedOut | Kind::WouldBlock => "超时没有应答",
-        Kind::HostUnreachable | Kind::NetworkUnreachable => "网络不可达",
-        Kind::InvalidInput => "不是普通文件（是管道、设备或目录）：请改指一个普通文件",
-        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::UnexpectedEof => "连接被对方中断",
-        _ => {
-            return Text::new(
-                format!("系统错误（{}）", error.raw_os_error().unwrap_or(0)),
-                error.to_string(),
-            );
-        }
-    };
-    Text::new(zh, error.to_string())
+    Text::new(settings::chinese::of_io(error), error.to_string())
 }
 
 /// What to do where this user may not read or write something: root's commands work as the service's user, so
@@ -38,6 +20,14 @@ pub(super) fn rights(path: &Path) -> Text {
     Text::new(
         format!("把它交还给服务的用户：chown -R signalbox-agent: {path}"),
         format!("give it back to the service's user: chown -R signalbox-agent: {path}"),
+    )
+}
+
+/// What to do where models are missing or damaged.
+pub(super) fn reinstall() -> Text {
+    Text::new(
+        "重新安装软件包：apt-get install --reinstall signalbox-agent；源码环境：make setup",
+        "install the package again: apt-get install --reinstall signalbox-agent; from source: make setup",
     )
 }
 

@@ -4,6 +4,7 @@
 //! DATA/identity/            0700, locked by whoever changes it
 //!   lock
 //!   hub.json                home.json of the newest generation, for whoever waits for a first one
+//!   redeemed                by which token the box was let in
 //!   trust.json              authorities, and when the newest certificate of the hub was issued
 //!   0001/  key.pem | key.cred, home.json, certificate.pem, confirmed
 //!   refused-0002/           what the hub or this box could not use, for a look
@@ -12,6 +13,7 @@
 //! A generation counts as soon as its `certificate.pem` is there, which is written last; a key without a
 //! certificate is one that was asked for and waits. Only one such key exists at a time.
 
+mod redeemed;
 mod trust;
 
 use std::fs::{self, File};
@@ -29,6 +31,7 @@ use super::file;
 use super::key::{Key, KeyError};
 use super::recognise;
 use super::seal::{Sealing, is_root};
+use crate::service::by_hand::Act;
 pub use trust::Believed;
 
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +43,7 @@ pub enum IdentityError {
         #[source]
         source: io::Error,
     },
-    #[error("{} is in use by another edge-agent: stop it first (systemctl stop signalbox-agent)", path.display())]
+    #[error("{} is in use by another edge-agent: {}", path.display(), Act::Stop.here().en)]
     Busy { path: PathBuf },
     #[error("{} holds no certificate: run `edge-agent provision`", path.display())]
     None { path: PathBuf },

@@ -29,12 +29,27 @@ pub struct GridPoint {
 pub enum GridError {
     #[error("`{0}` is no point of the grid: use A1 (top left) to M10 (bottom right)")]
     Point(String),
-    #[error("`{0}` is no line: write it like \"gate:C4-F7\" or \"gate:C4-F7:left\" (left, right or both)")]
+    #[error("`{0}` is no line: write it like \"gate:C4-F7\" or \"gate:C4-F7:left\" (left, right or any)")]
     Line(String),
     #[error(
         "`{0}` is no zone: write it like \"yard:B2,D2,D6,B6\" with 3 to {MOST_CORNERS} points, or \"yard:B2,D2,D6,B6:15s\" for those who stay"
     )]
     Zone(String),
+}
+
+impl GridError {
+    /// The same in Chinese.
+    pub fn zh(&self) -> String {
+        match self {
+            Self::Point(text) => format!("`{text}` 不是网格上的点：用 A1（左上）到 M10（右下）"),
+            Self::Line(text) => {
+                format!("`{text}` 不是线：写成 \"门口:C4-F7\" 或 \"门口:C4-F7:left\"（left、right 或 any）")
+            }
+            Self::Zone(text) => format!(
+                "`{text}` 不是区域：写成 \"院子:B2,D2,D6,B6\"，3 到 {MOST_CORNERS} 个点；要停留才算的写 \"院子:B2,D2,D6,B6:15s\""
+            ),
+        }
+    }
 }
 
 impl std::str::FromStr for GridPoint {
@@ -65,7 +80,7 @@ impl GridPoint {
     }
 }
 
-/// `name:C4-F7[:left|right|both]`; `number` names a line whose name is no identifier (a Chinese one).
+/// `name:C4-F7[:left|right|any]`; `number` names a line whose name is no identifier (a Chinese one).
 pub fn line(text: &str, number: usize) -> Result<Line, GridError> {
     let wrong = || GridError::Line(crate::wording::plain(text, 80));
     let (name, points, rest) = parts(text).ok_or_else(wrong)?;

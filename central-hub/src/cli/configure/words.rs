@@ -30,6 +30,7 @@ impl Words {
             "name" => self.pick("名称", "Name"),
             "state" => self.pick("状态", "State"),
             "seen" => self.pick("最近在线", "Last seen"),
+            "token" => self.pick("入网令牌", "Token"),
             "version" => self.pick("版本", "Version"),
             "config" => self.pick("配置", "Configuration"),
             "reason" => self.pick("原因", "Reason"),
@@ -55,6 +56,10 @@ impl Words {
 
     pub fn never(&self) -> &'static str {
         self.pick("从未", "never")
+    }
+
+    pub fn not_enrolled(&self) -> &'static str {
+        self.pick("未入网", "not enrolled")
     }
 
     pub fn nothing_wished(&self) -> &'static str {

@@ -43,7 +43,7 @@ pub(super) struct Args {
     /// suits.
     #[arg(long, value_name = "main|sub|PROFILE")]
     stream: Option<String>,
-    /// A line between two points of the grid: "NAME:C4-F7" or "NAME:C4-F7:left" (left, right, both).
+    /// A line between two points of the grid: "NAME:C4-F7" or "NAME:C4-F7:left" (left, right, any).
     #[arg(long, value_name = "RULE")]
     line: Vec<String>,
     /// A zone around points of the grid: "NAME:B2,D2,D6,B6", or with ":15s" for those who stay so long.
@@ -80,13 +80,15 @@ struct Stream {
 
 pub(super) fn execute(args: Args) -> anyhow::Result<()> {
     let language = args.common.language();
-    let target: Target = args.target.parse().map_err(|e: target::TargetError| anyhow::anyhow!("{e}"))?;
+    let target: Target =
+        args.target.parse().map_err(|e: target::TargetError| anyhow::anyhow!("{}", e.text().of(language)))?;
     let config = args.common.read()?;
     announce::refuse_on_trial(&config, language)?;
     let mut said = Said { language, quiet: args.common.json };
     let id = free_id(&config, args.id.clone(), language)?;
     let draft = draft(&args, &id, &config.agent.camera_networks)?;
-    let has_rules = keep::check_rules(&config, &draft, &cameras::path_of(&args.common.base(), &id))?;
+    let has_rules =
+        keep::check_rules(&config, &draft, &cameras::path_of(&args.common.base(), &id), language)?;
     let credentials = credentials(&args, &target, &mut said)?;
     let device = match &target.place {
         Place::Device { host, port, path } => {
@@ -190,7 +192,8 @@ fn draft(args: &Args, id: &CameraId, networks: &[Network]) -> anyhow::Result<Cam
         url: RtspUrl::try_from("rtsp://192.0.2.1/".to_owned())?,
         user,
         password_file: None,
-        pipeline: pipeline.context("--pipeline")?,
+        pipeline: pipeline
+            .with_context(|| format!("--pipeline {}", named.unwrap_or(Path::new("")).display()))?,
         transport: if args.udp { Transport::Udp } else { Transport::Tcp },
         analyse_fps: None,
         locked: args.locked,
@@ -234,7 +237,8 @@ fn credentials(args: &Args, target: &Target, said: &mut Said) -> anyhow::Result<
         return Ok(Some(Credentials { user, password }));
     }
     let Some(user) = args.user.clone().filter(|user| !user.is_empty()) else {
-        anyhow::ensure!(args.password_file.is_none(), "--password-file needs --user");
+        let why = language.pick("有 --password-file 时还要 --user", "--password-file needs --user");
+        anyhow::ensure!(args.password_file.is_none(), "{why}");
         return Ok(None);
     };
     let password = password::get(args.password_file.as_deref(), &user, language)?;

@@ -7,6 +7,7 @@ use crate::camera::CameraConfig;
 use crate::config::Config;
 use crate::control::{self, AskError, Request};
 use crate::desired;
+use crate::service::by_hand::Act;
 use crate::wording::{Language, Text};
 
 /// Loading models and pipelines anew takes its time on a small box.
@@ -49,10 +50,13 @@ pub(super) fn announce_change(config: &Config, ruled: Option<&CameraConfig>) -> 
         Err(AskError::NotRunning) => {
             Text::new("盒子端没有运行，启动后生效", "the agent does not run; it takes effect at its start")
         }
-        Err(error) => Text::new(
-            format!("没能告知正在运行的盒子端（{error}）：请执行 systemctl reload signalbox-agent"),
-            format!("the running agent could not be told ({error}): systemctl reload signalbox-agent"),
-        ),
+        Err(error) => {
+            let reload = Act::Reload.here();
+            Text::new(
+                format!("没能告知正在运行的盒子端（{error}）：{}", reload.zh),
+                format!("the running agent could not be told ({error}): {}", reload.en),
+            )
+        }
     };
     ruled.and_then(|camera| overruled(config, camera)).unwrap_or(text)
 }

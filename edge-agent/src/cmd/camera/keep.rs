@@ -8,16 +8,16 @@ use serde_json::json;
 use super::{Common, announce, find, password, print};
 use crate::camera::CameraConfig;
 use crate::config::{Config, cameras};
-use crate::pipeline::{Line, Pipeline, Zone};
+use crate::pipeline::{Line, PACKAGED, Pipeline, PipelineError, Zone};
 use crate::probe::grid;
 use crate::secrets::Secrets;
-use crate::wording::Language;
+use crate::wording::{Language, Text};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RulesArgs {
     /// The camera.
     id: CameraId,
-    /// A line between two points of the grid: "NAME:C4-F7" or "NAME:C4-F7:left" (left, right, both).
+    /// A line between two points of the grid: "NAME:C4-F7" or "NAME:C4-F7:left" (left, right, any).
     #[arg(long, value_name = "RULE")]
     line: Vec<String>,
     /// A zone around points of the grid: "NAME:B2,D2,D6,B6", or with ":15s" for those who stay so long.
@@ -65,7 +65,7 @@ pub(super) fn rules(args: RulesArgs) -> anyhow::Result<()> {
     let (lines, zones) = read_rules(&args.line, &args.zone)?;
     let camera = CameraConfig { lines, zones, ..camera.clone() };
     let path = cameras::path_of(&args.common.base(), &camera.id);
-    check_rules(&config, &camera, &path)?;
+    check_rules(&config, &camera, &path, language)?;
     cameras::write(&args.common.base(), &camera)?;
     done(
         &args.common,
@@ -165,10 +165,73 @@ pub(super) fn read_rules(
 }
 
 /// Whether there is any rule at all; an error where the camera's do not go with those of its pipeline.
-pub(super) fn check_rules(config: &Config, camera: &CameraConfig, file: &Path) -> anyhow::Result<bool> {
+pub(super) fn check_rules(
+    config: &Config,
+    camera: &CameraConfig,
+    file: &Path,
+    language: Language,
+) -> anyhow::Result<bool> {
     let path = camera.pipeline.as_deref().or(config.agent.pipeline.as_deref());
-    let path = path.ok_or_else(|| {
-        anyhow::anyhow!("there is no pipeline: set `pipeline` in [agent], or give --pipeline")
+    let path = path.ok_or_else(|| anyhow::anyhow!("{}", no_pipeline(config).of(language)))?;
+    let pipeline = Pipeline::load(path).map_err(|error| match error {
+        PipelineError::Absent { path } => anyhow::anyhow!("{}", absent(config, camera, &path).of(language)),
+        other => other.into(),
     })?;
-    Ok(Pipeline::load(path)?.with_rules(&camera.lines, &camera.zones, file)?.has_rules())
+    Ok(pipeline.with_rules(&camera.lines, &camera.zones, file)?.has_rules())
+}
+
+/// Neither the settings nor the camera name one.
+fn no_pipeline(config: &Config) -> Text {
+    let file = config.file.display();
+    Text::new(
+        format!(
+            "没有处理流程：{file} 的 [agent] 段没有写 pipeline。请在那里写 pipeline = \"{PACKAGED}/default.toml\"，或加 --pipeline 文件"
+        ),
+        format!(
+            "there is no pipeline: [agent] in {file} names none; write pipeline = \"{PACKAGED}/default.toml\" there, or give --pipeline FILE"
+        ),
+    )
+}
+
+/// One is named that is not there.
+fn absent(config: &Config, camera: &CameraConfig, path: &Path) -> Text {
+    let (path, file) = (path.display(), config.file.display());
+    let (zh, en) = match camera.pipeline {
+        Some(_) => ("摄像机的 pipeline".to_owned(), "the camera's `pipeline`".to_owned()),
+        None => (format!("{file} 的 [agent] pipeline"), format!("`pipeline` in [agent] of {file}")),
+    };
+    Text::new(
+        format!("处理流程文件 {path} 不存在：请改正{zh}；软件包自带的在 {PACKAGED}"),
+        format!("there is no pipeline file {path}: mend {en}; the package's are in {PACKAGED}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipeline_that_is_missing_is_named_with_the_file_that_should_name_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("edge-agent.toml");
+        let said = |agent: &str, own: &str, language| {
+            let camera = "[[camera]]\nid = \"gate\"\nurl = \"rtsp://192.0.2.1/s\"\n";
+            std::fs::write(&file, format!("[agent]\n{agent}\n{camera}{own}")).unwrap();
+            let config = Config::read(&file).unwrap();
+            let mut camera = config.cameras[0].clone();
+            camera.pipeline = camera.pipeline.filter(|_| !agent.is_empty());
+            let config = Config { cameras: Vec::new(), ..config };
+            check_rules(&config, &camera, &file, language).unwrap_err().to_string()
+        };
+        for language in [Language::Zh, Language::En] {
+            let none = said("", "pipeline = \"x.toml\"", language);
+            assert!(none.contains(file.to_str().unwrap()) && none.contains("default.toml"), "{none}");
+            let gone = said("pipeline = \"gone.toml\"", "", language);
+            for word in [file.to_str().unwrap(), "/gone.toml", PACKAGED] {
+                assert!(gone.contains(word), "{gone}");
+            }
+            let own = said("pipeline = \"gone.toml\"", "pipeline = \"own.toml\"", language);
+            assert!(own.contains("/own.toml") && !own.contains("[agent]"), "{own}");
+        }
+    }
 }

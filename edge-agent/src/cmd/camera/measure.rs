@@ -1,5 +1,6 @@
 //! `camera test`: what a camera of this box delivers now.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -8,11 +9,13 @@ use serde_json::json;
 use settings::Span;
 
 use super::{Common, find, print, report};
+use crate::camera::reach::Reach;
 use crate::camera::{CameraConfig, Credentials};
 use crate::config::Config;
+use crate::discover::asked::{Behind, behind};
 use crate::hardware::Profile;
-use crate::probe::{self, Measured, advice, still};
-use crate::wording::Language;
+use crate::probe::{self, Measured, ProbeError, advice, still};
+use crate::wording::{Language, Text};
 
 /// Longer measurements are a mistake.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(60);
@@ -76,6 +79,26 @@ pub(super) fn session(
         Some(path) => Profile::load(path)?,
         None => Profile::builtin()?,
     };
-    probe::measure(camera, credentials, &hardware, time.0)
-        .map_err(|error| anyhow::anyhow!("{}", error.text().of(language)))
+    probe::measure(camera, credentials, &hardware, time.0).map_err(|error| {
+        let text = looked_at(camera, credentials, &error).unwrap_or_else(|| error.text());
+        anyhow::anyhow!("{}", text.of(language))
+    })
+}
+
+/// What is behind the address, where that says more than the session's end did. A wrong password is not tried again,
+/// nor anything asked of a camera that is led elsewhere.
+fn looked_at(camera: &CameraConfig, credentials: Option<&Credentials>, error: &ProbeError) -> Option<Text> {
+    let reach = match error {
+        ProbeError::Camera(_) | ProbeError::Refused | ProbeError::NoPicture => {
+            Reach::of(&camera.url, &camera.networks).ok()?
+        }
+        ProbeError::Start(_) => return None,
+    };
+    let at = SocketAddr::new(*reach.addresses.first()?, reach.port);
+    let found = behind(at, camera.url.as_str());
+    match found {
+        // With a password it was asked already, and refused or not.
+        Behind::AsksForUser if credentials.is_some() => None,
+        found => found.text(at),
+    }
 }

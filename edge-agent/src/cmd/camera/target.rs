@@ -9,6 +9,7 @@ use settings::Secret;
 use crate::camera::RtspUrl;
 use crate::discover;
 use crate::onvif::{self, OnvifError, address};
+use crate::wording::Text;
 
 /// Where cameras have ONVIF.
 const ONVIF_PORTS: [u16; 4] = [80, 8080, 8000, 8899];
@@ -48,6 +49,19 @@ pub(super) enum TargetError {
         "rtsps:// and https:// are not supported: give the plain address within the cameras' own network"
     )]
     Tls,
+}
+
+impl TargetError {
+    pub fn text(self) -> Text {
+        let zh = match self {
+            Self::Form => {
+                "这不是摄像机的地址：写成 192.168.1.64、http://192.168.1.64:8080 或 rtsp://192.168.1.64/stream"
+            }
+            Self::Password => "网址里的密码含特殊字符（/ ? # @ :）：请从网址中去掉用户名和密码，改用 --user",
+            Self::Tls => "不支持 rtsps:// 和 https://：请写摄像机所在网络内的普通地址",
+        };
+        Text::new(zh, self.to_string())
+    }
 }
 
 impl std::str::FromStr for Target {

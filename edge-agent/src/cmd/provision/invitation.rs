@@ -1,15 +1,13 @@
 //! What the installer brings: the token, typed in, in a file, or as the text of a QR code, and the hub.
 
-use std::io::{BufRead, Read};
 use std::path::Path;
 
 use protocol::enrol::{Token, TokenError};
 
+use super::reading;
 use super::report::{Failure, Report, Stage};
 use crate::wording::Text;
 
-/// A QR code's text is far shorter.
-const MOST_BYTES: u64 = 4096;
 const QR: &str = "signalbox:enrol?";
 
 /// A hub, and the token that it made.
@@ -31,30 +29,35 @@ pub fn obtain(
     if let Some(hub) = hub {
         checked(hub).map_err(|wrong| wrong.failure())?;
     }
-    let text = match file {
-        Some(path) => std::fs::File::open(path).and_then(read_line).map_err(|error| {
-            let what = Text::new("令牌文件不能读取", "the file with the token cannot be read");
-            let cure = Text::new("核对文件名和权限", "check the file's name and rights");
-            Failure::new(Stage::Token, what, format!("{}: {error}", path.display()), cure)
-        })?,
-        None => {
-            report.ask(&Text::new("请输入令牌（SB1-...）：", "Token (SB1-...):"));
-            let no_input = |error: std::io::Error| {
-                let what = Text::new("没有读到令牌", "no token was read");
-                let cure = Text::new(
-                    "在终端上输入，或用 --token-file 指定文件",
-                    "type it at a terminal, or name a file by --token-file",
-                );
-                Failure::new(Stage::Token, what, error.to_string(), cure)
-            };
-            read_line(std::io::stdin()).map_err(no_input)?
-        }
-    };
+    let text = reading::text(file, is_short, report)?;
     let invitation = understand(&text, hub, known).map_err(|wrong| wrong.failure())?;
     report
         .ok(Stage::Token, &Text::new(format!("中心 {}", invitation.hub), format!("hub {}", invitation.hub)));
     Ok(invitation)
 }
+
+/// What was brought to a box that is enrolled already.
+#[derive(Debug, Default)]
+pub struct Brought {
+    pub hub: Option<String>,
+    pub secret: Option<String>,
+}
+
+/// Asks for nothing: who brings no token wants none to be used, and one that is gone was used up.
+pub fn brought(file: Option<&Path>, hub: Option<&str>, report: &Report) -> Result<Brought, Failure> {
+    let named = hub.map(checked).transpose().map_err(|wrong| wrong.failure())?;
+    let text = file.filter(|f| f.as_os_str() == "-" || f.exists());
+    let Some(text) = text.map(|_| reading::text(file, is_short, report)).transpose()? else {
+        return Ok(Brought { hub: named, secret: None });
+    };
+    // Without a hub in it the token alone counts.
+    let found = understand(&text, hub, Some(NOWHERE)).map_err(|wrong| wrong.failure())?;
+    let hub = Some(found.hub).filter(|hub| hub != NOWHERE);
+    Ok(Brought { hub, secret: Some(found.token.secret_hex()) })
+}
+
+/// Stands for a hub that nobody named.
+const NOWHERE: &str = "https://nowhere.invalid:1";
 
 /// What is wrong with what was brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,15 +107,20 @@ impl Wrong {
     }
 }
 
-fn read_line(from: impl Read) -> std::io::Result<String> {
-    let mut line = String::new();
-    std::io::BufReader::new(from.take(MOST_BYTES)).read_line(&mut line)?;
-    Ok(line)
+/// Whether it can only be the beginning of a token or of a QR code's text.
+fn is_short(text: &str) -> bool {
+    let token = match text.strip_prefix(QR) {
+        Some(query) => query.split('&').find_map(|p| p.strip_prefix("token=")),
+        None if QR.starts_with(text) => None,
+        None => Some(text),
+    };
+    token.is_none_or(
+        |token| matches!(token.parse::<Token>(), Err(TokenError::Length(n)) if n < Token::LETTERS),
+    )
 }
 
 /// A bare token needs a hub beside it, or a known one; the text of a QR code has its own.
 fn understand(text: &str, hub: Option<&str>, known: Option<&str>) -> Result<Invitation, Wrong> {
-    let text = text.trim().trim_start_matches('\u{feff}');
     let (token, own_hub) = match text.strip_prefix(QR) {
         None => (text.to_owned(), None),
         Some(query) => {
@@ -174,7 +182,7 @@ mod tests {
     fn token_and_qr_code_are_understood() {
         let token = token();
         for (text, hub) in [
-            (format!(" {token}\n"), Some("https://hub.example:8443/")),
+            (token.clone(), Some("https://hub.example:8443/")),
             (format!("signalbox:enrol?hub=https://hub.example:8443&token={token}"), None),
             (format!("signalbox:enrol?token={token}&hub=https%3A%2F%2Fhub.example%3A8443"), None),
             (format!("signalbox:enrol?hub=https://other:1&token={token}"), Some("https://hub.example:8443")),
@@ -186,6 +194,20 @@ mod tests {
         // The hub that the box has, where nothing else is said.
         let found = understand(&token, None, Some("https://before:8443")).unwrap();
         assert_eq!(found.hub, "https://before:8443");
+    }
+
+    #[test]
+    fn what_was_broken_into_lines_is_waited_for() {
+        let token = token();
+        let code = format!("signalbox:enrol?hub=https://h:1&token={token}");
+        for whole in [&token, &code] {
+            assert!(!is_short(whole), "{whole}");
+            for at in [3, 12, 40, whole.len() - 1] {
+                assert!(is_short(&whole[..at]), "{}", &whole[..at]);
+            }
+        }
+        // What cannot become one is said at once.
+        assert!(!is_short(&format!("{token}{token}")));
     }
 
     #[test]

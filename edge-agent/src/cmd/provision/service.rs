@@ -6,12 +6,8 @@ use std::process::{Command, Stdio};
 use super::report::{Failure, Report, Stage};
 use crate::config::DEFAULT_DATA;
 use crate::identity::is_root;
+use crate::service::by_hand::{UNIT, has_systemd, has_unit};
 use crate::wording::Text;
-
-const UNIT: &str = "signalbox-agent.service";
-const UNIT_FOLDERS: [&str; 3] = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
-/// There only while systemd runs the machine.
-const SYSTEMD: &str = "/run/systemd/system";
 
 /// `again`: a new identity needs a fresh start.
 pub fn start(data: &Path, again: bool, report: &Report) -> Result<(), Failure> {
@@ -29,13 +25,13 @@ pub fn start(data: &Path, again: bool, report: &Report) -> Result<(), Failure> {
 }
 
 fn why_not(data: &Path) -> Option<(&'static str, &'static str)> {
-    if !Path::new(SYSTEMD).exists() {
+    if !has_systemd() {
         return Some((
             "本机不由 systemd 管理，请自行运行 edge-agent run",
             "no systemd here: start `edge-agent run` yourself",
         ));
     }
-    if !UNIT_FOLDERS.iter().any(|folder| Path::new(folder).join(UNIT).exists()) {
+    if !has_unit() {
         return Some((
             "未安装服务，请自行运行 edge-agent run",
             "the service is not installed: start `edge-agent run` yourself",

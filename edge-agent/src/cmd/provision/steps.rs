@@ -10,10 +10,12 @@ use tokio::net::TcpStream;
 use super::invitation::Invitation;
 use super::report::{Failure, Report, Stage};
 use crate::config::Config;
+use crate::doctor;
 use crate::hub::{Hub, HubError};
 use crate::identity::{
     Folder, Home, IdentityError, Pass, Recognition, Sealing, Stranger, first_contact, now_seconds,
 };
+use crate::service::by_hand::{Act, keep_time};
 use crate::uplink;
 use crate::wording::{Text, lasting};
 
@@ -30,25 +32,24 @@ pub fn take_folder(data: &Path, again: bool, report: &Report) -> Result<Option<F
     });
     match made.and_then(|()| Folder::hold(data)) {
         Ok(folder) => {
+            doctor::room_to_begin(data).map_err(|why| {
+                let what = Text::new("数据目录写不进去", "nothing can be written into the data folder");
+                let cure = Text::new(
+                    "清理磁盘，或换一个目录（--data）",
+                    "free space, or name another folder by --data",
+                );
+                Failure::because(Stage::Data, what, why, cure)
+            })?;
             let shown = data.display().to_string();
             report.ok(Stage::Data, &Text::new(shown.clone(), shown));
             Ok(Some(folder))
         }
-        Err(IdentityError::Busy { .. }) if !again && Folder::look(data).newest().is_ok() => {
-            report.say(&Text::new(
-                "本盒已登记，盒子端正在运行，无需改动。",
-                "This box is already provisioned and its agent is running; nothing is changed.",
-            ));
-            Ok(None)
-        }
+        Err(IdentityError::Busy { .. }) if !again && Folder::look(data).newest().is_ok() => Ok(None),
         Err(error @ IdentityError::Busy { .. }) => Err(Failure::new(
             Stage::Data,
             Text::new("盒子端正在运行", "the agent is running"),
             error.to_string(),
-            Text::new(
-                "先停止：systemctl stop signalbox-agent，再重试",
-                "stop it first: systemctl stop signalbox-agent; then try again",
-            ),
+            Act::Stop.here(),
         )),
         Err(error) => Err(Failure::new(
             Stage::Data,
@@ -212,6 +213,7 @@ impl<'a> Enrolling<'a> {
     ) -> Result<(), Failure> {
         let fail = |e: IdentityError| disk(Stage::Write, &e);
         let before = self.folder.newest().ok().map(|g| g.home.hub);
+        self.folder.note_token(key, &self.invitation.token.secret_hex()).map_err(fail)?;
         self.folder.keep(key, answer, &self.invitation.hub, true).map_err(fail)?;
         if before.is_some_and(|hub| hub != self.invitation.hub) {
             self.folder.forget_hub().map_err(fail)?;
@@ -253,10 +255,10 @@ pub async fn broker(folder: &Folder, settings: Option<&Config>, report: &Report)
 
 fn agree(settings: Option<&Config>, home: &Home, stage: Stage) -> Result<(), Failure> {
     settings.map_or(Ok(()), |s| s.agrees_with(home)).map_err(|why| {
-        Failure::new(
+        Failure::because(
             stage,
             Text::new("配置文件与证书不一致", "the settings say something else than the certificate"),
-            why,
+            why.0,
             Text::new("改正配置文件，再运行一次", "mend the settings and run this again"),
         )
     })
@@ -268,12 +270,12 @@ fn warn_of_clock(hub_time: Option<i64>, report: &Report) {
         return;
     }
     let (zh, en) = if off > 0 { ("快", "ahead of") } else { ("慢", "behind") };
-    let long = lasting(off.unsigned_abs());
+    let (long, keep) = (lasting(off.unsigned_abs()), keep_time());
     report.warning(&Text::new(
-        format!("本盒时钟比中心{zh} {}；告警会带错时间，请启用 NTP：timedatectl set-ntp true", long.zh),
+        format!("本盒时钟比中心{zh} {}；告警会带错时间；{}", long.zh, keep.zh),
         format!(
-            "this box's clock is {} {en} the hub's; alerts would carry wrong times: timedatectl set-ntp true",
-            long.en
+            "this box's clock is {} {en} the hub's; alerts would carry wrong times; {}",
+            long.en, keep.en
         ),
     ));
 }
@@ -309,7 +311,7 @@ fn refused(error: &HubError) -> Failure {
     Failure::new(Stage::Certificate, Text::new(what.0, what.1), error.to_string(), Text::new(cure.0, cure.1))
 }
 
-fn disk(stage: Stage, error: &IdentityError) -> Failure {
+pub fn disk(stage: Stage, error: &IdentityError) -> Failure {
     Failure::new(
         stage,
         Text::new("身份文件读写失败", "the identity cannot be read or written"),

@@ -94,3 +94,18 @@ fn how_new_the_hub_was_seen_never_goes_back() {
     assert!(folder.believe(&["no certificate".into()]).is_err());
     assert_eq!(folder.believed().unwrap().roots, [hub.pem()]);
 }
+
+#[test]
+fn the_token_that_let_the_box_in_is_known_from_another() {
+    let (data, hub) = (tempfile::tempdir().unwrap(), Authority::new());
+    let folder = enrolled(data.path(), &hub);
+    assert_eq!(folder.is_of_token("one"), None);
+    folder.note_token(1, "one").unwrap();
+    assert_eq!((folder.is_of_token("one"), folder.is_of_token("two")), (Some(true), Some(false)));
+    // It was renewed since.
+    grow(&folder, &hub);
+    assert_eq!(folder.is_of_token("one"), Some(true));
+    // A replacement that stopped before its certificate came.
+    folder.note_token(3, "two").unwrap();
+    assert_eq!((folder.is_of_token("one"), folder.is_of_token("two")), (None, None));
+}
