@@ -3,6 +3,7 @@
 
 pub mod adopt;
 pub mod by_hand;
+pub mod listed;
 mod load;
 pub(super) mod place;
 mod rows;
@@ -13,6 +14,7 @@ mod write;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+pub use listed::ListedIncident;
 pub use view::{Cursor, Filter, IncidentView, Order, States};
 
 use crate::incidents::Rules;
