@@ -136,7 +136,7 @@ pub async fn incidents(tx: &mut Tx, site: &mut Site, incidents: &[String]) -> Re
         site.take_cluster(cluster)?;
     }
     let text = sql_for(
-        "SELECT site, family, agent, camera, pin, first, last, incident FROM runs
+        "SELECT site, family, agent, camera, pin, first, last, incident FROM runs INDEXED BY runs_by_incident
             WHERE site = $1 AND incident IN (SELECT value FROM json_each($2))",
         "SELECT site, family, agent, camera, pin, first, last, incident FROM runs
             WHERE site = $1 AND incident = ANY($2)",

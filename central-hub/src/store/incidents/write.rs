@@ -78,7 +78,8 @@ async fn write_alias(tx: &mut Tx, site: &str, row: &Row) -> Result<(), StoreErro
 fn delete_runs() -> Sql<'static> {
     sql_for(
         "DELETE FROM runs WHERE (site, family, agent, camera, pin, first) IN
-            (SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM jsonb_each($1))",
+            (SELECT CAST(value ->> 0 AS TEXT), CAST(value ->> 1 AS TEXT), CAST(value ->> 2 AS TEXT),
+                CAST(value ->> 3 AS TEXT), CAST(value ->> 4 AS INTEGER), CAST(value ->> 5 AS INTEGER) FROM jsonb_each($1))",
         "DELETE FROM runs r USING jsonb_array_elements($1::text::jsonb) AS t (value)
             WHERE r.site = value ->> 0 AND r.family = value ->> 1 AND r.agent = value ->> 2
                 AND r.camera = value ->> 3 AND r.pin = (value ->> 4)::bigint AND r.first = (value ->> 5)::bigint",

@@ -58,7 +58,7 @@ pub(super) async fn add(
     }
     let delete = sql_for(
         "DELETE FROM settled WHERE (agent, epoch, first) IN
-            (SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each($1))",
+            (SELECT CAST(value ->> 0 AS TEXT), CAST(value ->> 1 AS TEXT), CAST(value ->> 2 AS INTEGER) FROM jsonb_each($1))",
         "DELETE FROM settled s USING jsonb_array_elements($1::text::jsonb) AS t (value)
             WHERE s.agent = value ->> 0 AND s.epoch = value ->> 1 AND s.first = (value ->> 2)::bigint",
     );
