@@ -16,6 +16,7 @@ pub mod deliveries;
 mod engine;
 pub mod exchange;
 pub mod figures;
+mod ground;
 pub mod handover;
 pub mod hubs;
 pub mod incidents;

@@ -5,6 +5,7 @@
 
 mod due;
 mod facts;
+mod propose;
 
 use hub_core::clocks::IncidentClock;
 use hub_core::workflow::{
