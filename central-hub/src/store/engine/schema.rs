@@ -31,6 +31,7 @@ pub(super) const SQLITE: &[Step] = &steps!("sqlite":
     31 "0031_audit_chain",
     40 "0040_outside",
     41 "0041_uptime",
+    43 "0043_figures_apart",
 );
 pub(super) const POSTGRES: &[Step] = &steps!("postgres":
     3 "0003_engines",
@@ -42,6 +43,7 @@ pub(super) const POSTGRES: &[Step] = &steps!("postgres":
     31 "0031_audit_chain",
     40 "0040_outside",
     41 "0041_uptime",
+    43 "0043_figures_apart",
 );
 
 /// Does what is missing, each step in one transaction with the note that it is done.

@@ -112,7 +112,7 @@ impl Site {
             self.take_cluster(cluster)?;
         }
         let text = sql_for(
-            "SELECT family, agent, camera, pin, first, last, incident FROM runs
+            "SELECT family, agent, camera, pin, first, last, incident FROM runs INDEXED BY runs_by_incident
                 WHERE site = $1 AND incident IN (SELECT value FROM json_each($2))",
             "SELECT family, agent, camera, pin, first, last, incident FROM runs
                 WHERE site = $1 AND incident = ANY($2)",
@@ -142,7 +142,8 @@ impl Site {
         if !changes.runs_gone.is_empty() {
             let statement = sql_for(
                 "DELETE FROM runs WHERE (site, family, agent, camera, pin, first) IN
-                    (SELECT $1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each($2))",
+                    (SELECT CAST($1 AS TEXT), CAST(value ->> 0 AS TEXT), CAST(value ->> 1 AS TEXT), CAST(value ->> 2 AS TEXT),
+                        CAST(value ->> 3 AS INTEGER), CAST(value ->> 4 AS INTEGER) FROM json_each($2))",
                 "DELETE FROM runs r USING jsonb_array_elements($2::text::jsonb) AS t (value)
                     WHERE r.site = $1 AND r.family = value ->> 0 AND r.agent = value ->> 1
                         AND r.camera = value ->> 2 AND r.pin = (value ->> 3)::bigint

@@ -164,8 +164,9 @@ async fn catch_up(tx: &mut Tx, rules: &Rules, case: &mut Case) -> Result<(), Sto
         _ => rules.reopening.after_resolved,
     };
     let text = sql_for(
+        // By the incident, not by the time of receipt: after that there are all alerts of the site.
         "SELECT at, received_at FROM alerts WHERE site = $1 AND incident IN (SELECT value FROM json_each($2))
-            AND at > $3 AND received_at > $3 ORDER BY received_at LIMIT 1",
+            AND at > $3 AND +received_at > $3 ORDER BY +received_at LIMIT 1",
         "SELECT at, received_at FROM alerts WHERE site = $1 AND incident = ANY($2)
             AND at > $3 AND received_at > $3 ORDER BY received_at LIMIT 1",
     );
