@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, once};
 
 /// How often it is looked for what is too old.
 const EVERY: Duration = Duration::from_secs(600);
@@ -126,6 +126,7 @@ pub async fn sweep(store: &Store, retention: &Retention, now: i64) -> Result<usi
         }
         count += deleted;
     }
+    while store.retrying(|| store.sweep_answers(now.saturating_sub(once::KEPT_MS))).await? > 0 {}
     store.note_sweep(now).await?;
     Ok(count)
 }

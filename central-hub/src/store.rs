@@ -21,6 +21,7 @@ pub mod handover;
 pub mod hubs;
 pub mod incidents;
 pub mod logins;
+pub mod once;
 pub mod outside;
 pub mod people;
 pub mod places;

@@ -13,12 +13,14 @@ mod figures;
 mod incidents;
 mod login;
 pub mod looking;
+mod once;
 pub mod openapi;
 mod places;
 pub mod routes;
 pub mod scope;
 mod search;
 mod session;
+mod sites;
 mod stills;
 mod users;
 pub mod wall;
@@ -142,6 +144,7 @@ pub fn routes() -> Routes {
         .get("/incidents/{site}/{incident}/alerts", incidents::alerts)
         .post("/incidents/{site}/{incident}/split", incidents::split)
         .post("/incidents/{site}/{incident}/merge", incidents::merge)
+        .get("/sites", sites::list)
         .get("/sites/{site}/places", places::list)
         .put("/sites/{site}/places/{agent}/{camera}", places::put)
         .delete("/sites/{site}/places/{agent}/{camera}", places::remove)

@@ -119,6 +119,8 @@ fn whoever_asks_gets_what_the_table_says() {
     assert!(wrong.is_empty(), "{} of {asked} answers are wrong:\n{}", wrong.len(), wrong.join("\n"));
     println!("{asked} requests, {} routes, {} askers", rows().len(), askers.len());
     lists_are_cut(&world, &askers);
+    sites_are_told(&world, &askers);
+    what_is_given_is_seen(&world, &store, &askers);
     other_methods_are_refused(&world);
 }
 
@@ -304,6 +306,62 @@ fn lists_are_cut(world: &World, askers: &[Asker]) {
             assert_eq!(sites.into_iter().collect::<Vec<_>>(), expected, "{path} as {}", asker.name);
         }
     }
+}
+
+fn sites_are_told(world: &World, askers: &[Asker]) {
+    for asker in askers.iter().filter(|a| a.account.is_some()) {
+        let (status, body) = send(world, &Method::GET, "/sites", asker.cookie.clone(), "");
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let sites: Vec<_> =
+            body["sites"].as_array().unwrap().iter().map(|s| s["site"].as_str().unwrap()).collect();
+        let role = asker.role.filter(|role| asker.second_factor || !role.needs_second_factor());
+        let expected: &[&str] = match role {
+            None => &[],
+            Some(role) if role.everywhere_only() => &["market", "school"],
+            Some(_) => &["market"],
+        };
+        assert_eq!((status, &sites[..]), (200, expected), "{}", asker.name);
+    }
+}
+
+/// Whoever is sent out sees the picture of what they are sent to, and of nothing else.
+fn what_is_given_is_seen(world: &World, store: &Store, askers: &[Asker]) {
+    let of = |role| askers.iter().filter(move |a| a.role == Some(role));
+    let operator = of(Role::Operator).next().unwrap();
+    let steps = format!("/incidents/market/{}/steps", incident_of_alert(store));
+    let see = |asker: &Asker, path: &str| send(world, &Method::GET, path, asker.cookie.clone(), "");
+    let give = |to: &str| {
+        let work: Value = serde_json::from_str(&see(operator, &steps).1).unwrap();
+        let wish =
+            serde_json::json!({ "step": "dispatch", "version": work["version"], "to": { "member": to } });
+        let (status, body) = send(world, &Method::POST, &steps, operator.cookie.clone(), &wish.to_string());
+        assert_eq!(status, 201, "{body}");
+    };
+    give("the-grid-member");
+    for member in of(Role::GridMember) {
+        let (_, list) = see(member, "/my-incidents");
+        let list: Value = serde_json::from_str(&list).unwrap();
+        let given = &list["incidents"][0];
+        assert_eq!(given["still"]["alert"], "gate/e1/1", "{list}");
+        assert_eq!(
+            (&given["cameras"][0]["agent"], &given["cameras"][0]["camera"]),
+            (&"gate".into(), &"c1".into())
+        );
+        let url = given["still"]["url"].as_str().unwrap().strip_prefix("/api/v1").unwrap();
+        assert_eq!(see(member, url).0, 200, "{}", member.name);
+        for foreign in ["/alerts/yard/e1/1/still", "/alerts/gate/e1/999/still", "/alerts/gate/e1/1"] {
+            assert_ne!(see(member, foreign).0, 200, "{foreign}");
+        }
+    }
+    give("clerk");
+    for member in of(Role::GridMember) {
+        assert_eq!(see(member, "/alerts/gate/e1/1/still").0, 404, "no longer theirs");
+    }
+}
+
+fn incident_of_alert(store: &Store) -> String {
+    let alert = runtime().block_on(store.alert("gate", "e1", 1)).unwrap();
+    alert.unwrap().incident.unwrap()
 }
 
 fn other_methods_are_refused(world: &World) {

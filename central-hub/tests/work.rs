@@ -120,3 +120,52 @@ fn photo(world: &World, operator: &Operator, path: &str) {
     });
     assert_eq!(looks, 1, "who looked is an entry");
 }
+
+/// A browser sends a POST again when its connection breaks; a phone when it never heard an answer.
+#[test]
+fn a_request_with_a_key_takes_effect_once() {
+    const KEYS: [&str; 4] = [
+        "01900000-0000-4000-8000-000000000001",
+        "01900000-0000-4000-8000-000000000002",
+        "01900000-0000-4000-8000-000000000003",
+        "no uuid",
+    ];
+    let mut world = World::new();
+    world.start();
+    let operator = Operator::by_link(&world);
+    let report = json!({ "site": "market", "kind": "street_light", "words": "灯不亮" });
+    let first = operator.post_once(&world, "/incidents", KEYS[0], report.to_string().as_bytes());
+    assert_eq!(first.0, 201, "{}", first.1);
+    let again = "{ \"words\": \"灯不亮\", \"kind\": \"street_light\", \"site\": \"market\" }";
+    assert_eq!(operator.post_once(&world, "/incidents", KEYS[0], again.as_bytes()), first, "one report");
+    let incident = format!("/incidents/market/{}", first.1["incident"].as_str().unwrap());
+    let steps = format!("{incident}/steps");
+
+    let step = |key, step: Value| operator.post_once(&world, &steps, key, step.to_string().as_bytes());
+    let acknowledged = step(KEYS[1], json!({ "step": "acknowledge", "version": 0 }));
+    assert_eq!((acknowledged.0, &acknowledged.1["state"]), (201, &json!("acknowledged")));
+    assert_eq!(operator.post(&world, &steps, &json!({ "step": "note", "note": "x" })).0, 201);
+    // On the version of now: it is the same that is wanted.
+    for version in [0, 2] {
+        assert_eq!(step(KEYS[1], json!({ "step": "acknowledge", "version": version })), acknowledged);
+    }
+    for (key, status, code) in [(KEYS[1], 422, "key_used"), (KEYS[3], 400, "bad_request")] {
+        let (refused, body) = step(key, json!({ "step": "note", "note": "other" }));
+        assert_eq!((refused, &body["error"]["code"]), (status, &json!(code)), "{body}");
+    }
+    assert_eq!(operator.post_once(&world, "/incidents", KEYS[1], report.to_string().as_bytes()).0, 422);
+
+    let plain = [
+        &[0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 1, 0, 1, 1, 1, 0x11, 0][..],
+        &[0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 7, 0xff, 0xd9],
+    ]
+    .concat();
+    let photos = format!("{incident}/attachments");
+    let photo = operator.post_once(&world, &photos, KEYS[2], &plain);
+    assert_eq!(photo.0, 201, "{}", photo.1);
+    assert_eq!(operator.post_once(&world, &photos, KEYS[2], &plain), photo);
+    assert_eq!(operator.post_once(&world, &photos, KEYS[2], &plain[..20]).0, 422);
+    let history = operator.json(&world, &steps)["history"].as_array().unwrap().clone();
+    let done: Vec<_> = history.iter().map(|fact| fact["step"].as_str().unwrap()).collect();
+    assert_eq!(done, ["opened", "acknowledge", "note", "attach"]);
+}

@@ -3,6 +3,7 @@
 
 pub mod adopt;
 pub mod by_hand;
+pub mod listed;
 mod rows;
 pub(super) mod site;
 mod view;
@@ -10,6 +11,7 @@ mod view;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+pub use listed::ListedIncident;
 pub use view::{Cursor, Filter, IncidentView, Order, States};
 
 use crate::incidents::Rules;

@@ -35,6 +35,13 @@ macro_rules! select_places {
 }
 
 impl Store {
+    /// The sites that have agents, or places of cameras.
+    pub async fn known_sites(&self) -> Result<Vec<String>, StoreError> {
+        let text = "SELECT site FROM agents UNION SELECT site FROM sites ORDER BY site";
+        let rows: Vec<(String,)> = self.read().all(sql(text)).await?;
+        Ok(rows.into_iter().map(|(site,)| site).collect())
+    }
+
     /// All places of a site, or of all.
     pub async fn places(&self, site: Option<&SiteId>) -> Result<Vec<Place>, StoreError> {
         let rows: Vec<PlaceRow> = match site {

@@ -8,8 +8,9 @@ use sqlx::FromRow;
 use super::audit::Note;
 use super::changes::Subject;
 use super::ground::Ground;
-use super::steps::{self, Written};
-use super::{Store, StoreError, Tx, sql};
+use super::once::{Answer, Before, Once};
+use super::steps::{self, Case, Written};
+use super::{Fault, Store, StoreError, Tx, sql};
 use crate::clock::now_ms;
 use crate::uuid::uuid7;
 use crate::work::Rules;
@@ -68,10 +69,58 @@ pub struct ReportView {
     pub area: Option<String>,
 }
 
+/// What became of a report.
+#[derive(Debug)]
+pub enum Opened {
+    Done(Box<Case>, Option<ReportView>),
+    /// Opened, now or when it was asked before: what is answered to it.
+    Answered(Answer),
+    /// Something else was asked before under the same key.
+    OtherContent,
+}
+
+impl Opened {
+    /// `None`: nothing was asked before.
+    fn before(before: Before) -> Option<Self> {
+        match before {
+            Before::Nothing => None,
+            Before::Same(answer) => Some(Self::Answered(answer)),
+            Before::Other => Some(Self::OtherContent),
+        }
+    }
+}
+
 impl Store {
     /// Opens an incident; its id. Where it lies in a grid area, it is proposed to whom that belongs to.
     pub async fn open_by_hand(&self, rules: &Rules, report: &Report<'_>) -> Result<String, StoreError> {
+        match self.open_once(rules, report, None).await? {
+            Opened::Done(case, _) => Ok(case.row.incident),
+            Opened::Answered(_) | Opened::OtherContent => unreachable!("asked without a key"),
+        }
+    }
+
+    /// The same; with `once`, a repeat of it is answered as the first, and opens nothing.
+    pub async fn open_once(
+        &self,
+        rules: &Rules,
+        report: &Report<'_>,
+        once: Option<Once<'_>>,
+    ) -> Result<Opened, StoreError> {
+        self.retrying(|| self.try_open(rules, report, once)).await
+    }
+
+    async fn try_open(
+        &self,
+        rules: &Rules,
+        report: &Report<'_>,
+        once: Option<Once<'_>>,
+    ) -> Result<Opened, StoreError> {
         let mut tx = self.write().await?;
+        if let Some(once) = &once
+            && let Some(opened) = Opened::before(once.before(&mut tx).await?)
+        {
+            return Ok(opened);
+        }
         let (incident, now) = (uuid7()?, now_ms());
         let ground = Ground::of(&mut tx, report.site).await?;
         let area = report.point.and_then(|point| ground.around(point));
@@ -92,20 +141,36 @@ impl Store {
                 Written { to: Some(to), ..Written::by_hub(now, "assign", json!({ "area": area })) };
             steps::insert(&mut tx, report.site, &incident, &proposed).await?;
         }
-        steps::restand(&mut tx, rules, report.site, &incident).await?;
+        let case = steps::restand(&mut tx, rules, report.site, &incident).await?.ok_or(Fault::RowNotFound)?;
         let detail = format!("Incident {incident} was opened by hand: {}.", report.kind);
         let note = Note::new("incident_opened", &report.reporter.id, &detail);
         tx.audit(note.at_site(report.site).to(&incident));
         tx.changed(Subject::Incident { site: report.site.to_owned(), incident: incident.clone() });
+        let written = read(&mut tx, report.site, &incident).await?;
+        let opened = match &once {
+            Some(once) => {
+                let answer = (once.answering)(&case, written.as_ref());
+                if let Some(opened) = Opened::before(once.keep(&mut tx, &answer).await?) {
+                    return Ok(opened);
+                }
+                Opened::Answered(answer)
+            }
+            None => Opened::Done(Box::new(case), written),
+        };
         tx.commit().await?;
-        Ok(incident)
+        Ok(opened)
     }
 
     pub async fn report(&self, site: &str, incident: &str) -> Result<Option<ReportView>, StoreError> {
-        let text = "SELECT reporter, words, place, x, y, lat, lon, area FROM reports
-            WHERE site = $1 AND incident = $2";
-        self.read().optional(sql(text).bind(site).bind(incident)).await
+        self.read().optional(sql(REPORT).bind(site).bind(incident)).await
     }
+}
+
+const REPORT: &str = "SELECT reporter, words, place, x, y, lat, lon, area FROM reports
+    WHERE site = $1 AND incident = $2";
+
+pub(super) async fn read(tx: &mut Tx, site: &str, incident: &str) -> Result<Option<ReportView>, StoreError> {
+    tx.optional(sql(REPORT).bind(site).bind(incident)).await
 }
 
 async fn insert_incident(

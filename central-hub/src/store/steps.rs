@@ -5,7 +5,9 @@
 
 mod due;
 mod facts;
+mod given;
 mod propose;
+mod read;
 
 use hub_core::clocks::IncidentClock;
 use hub_core::workflow::{
@@ -16,18 +18,19 @@ use sqlx::FromRow;
 
 use super::audit::Note;
 use super::changes::Subject;
-use super::{Read, Row as AnyRow, Sql, Store, StoreError, Tx, audit, sql, sql_for};
+use super::once::{Answer, Before, Once};
+use super::{Store, StoreError, Tx, audit, reports, sql};
 use crate::clock::now_ms;
 use crate::work::Rules;
 pub use due::ClockStep;
 pub(in crate::store) use due::first_due;
 pub use facts::{FactRow, Written};
 pub(in crate::store) use facts::{insert, role_name};
+pub use given::{CameraAt, Given};
+use read::{Source, load};
 
 /// Most facts of an incident: beyond, only steps that move it on are taken.
 const MOST_FACTS: usize = 5_000;
-/// Longest way from an absorbed incident to the one that it is part of.
-const HOPS: usize = 16;
 
 /// An incident's row, as far as working on it goes.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -42,21 +45,6 @@ pub struct Row {
     pub version: i64,
     pub due_at: Option<i64>,
     pub alias_of: Option<String>,
-}
-
-/// An incident as whom it is given to sees it in a list.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct Given {
-    pub site: String,
-    pub incident: String,
-    pub kind: String,
-    pub severity: i64,
-    pub state: String,
-    pub version: i64,
-    pub due_at: Option<i64>,
-    pub clock_from: i64,
-    pub words: Option<String>,
-    pub place: Option<String>,
 }
 
 /// An incident with everything that happened to it.
@@ -95,6 +83,23 @@ pub enum Taken {
         case: Box<Case>,
     },
     TooMany,
+    /// Done now, under a key: what is answered to it.
+    Answered(Answer),
+    /// Done when it was asked before: what was answered to it.
+    Repeated(Answer),
+    /// Something else was asked before under the same key.
+    OtherContent,
+}
+
+impl Taken {
+    /// `None`: nothing was asked before.
+    fn before(before: Before) -> Option<Self> {
+        match before {
+            Before::Nothing => None,
+            Before::Same(answer) => Some(Self::Repeated(answer)),
+            Before::Other => Some(Self::OtherContent),
+        }
+    }
 }
 
 impl Case {
@@ -151,15 +156,36 @@ impl Store {
 
     /// Takes a step, if it is open to this person now.
     pub async fn take_step(&self, rules: &Rules, wish: &Wish<'_>) -> Result<Taken, StoreError> {
-        self.retrying(|| self.try_step(rules, wish)).await
+        self.take_step_once(rules, wish, None).await
     }
 
-    async fn try_step(&self, rules: &Rules, wish: &Wish<'_>) -> Result<Taken, StoreError> {
+    /// The same; with `once`, a repeat of it is answered as the first, and does nothing.
+    pub async fn take_step_once(
+        &self,
+        rules: &Rules,
+        wish: &Wish<'_>,
+        once: Option<Once<'_>>,
+    ) -> Result<Taken, StoreError> {
+        self.retrying(|| self.try_step(rules, wish, once)).await
+    }
+
+    async fn try_step(
+        &self,
+        rules: &Rules,
+        wish: &Wish<'_>,
+        once: Option<Once<'_>>,
+    ) -> Result<Taken, StoreError> {
         let Wish { actor, step, .. } = wish;
         let mut tx = self.write().await?;
         let Some(mut case) = load(&mut tx, rules, wish.site, wish.incident).await? else {
             return Ok(Taken::Unknown);
         };
+        // The incident's row is held: whoever asked the same at the same time has been answered.
+        if let Some(once) = &once
+            && let Some(taken) = Taken::before(once.before(&mut tx).await?)
+        {
+            return Ok(taken);
+        }
         if decides(step.kind) && wish.version.is_none() {
             return Ok(Taken::NeedsVersion);
         }
@@ -194,119 +220,34 @@ impl Store {
         save(&mut tx, rules, &mut case, true).await?;
         let detail = format!("{} of incident {}.", step.kind.as_str(), case.row.incident);
         tx.audit(Note::new("step", &actor.id, &detail).at_site(&case.row.site).to(&case.row.incident));
+        let taken = match &once {
+            Some(once) => {
+                let report = reports::read(&mut tx, &case.row.site, &case.row.incident).await?;
+                let answer = (once.answering)(&case, report.as_ref());
+                if let Some(taken) = Taken::before(once.keep(&mut tx, &answer).await?) {
+                    return Ok(taken);
+                }
+                Taken::Answered(answer)
+            }
+            None => Taken::Done(Box::new(case)),
+        };
         tx.commit().await?;
-        Ok(Taken::Done(Box::new(case)))
-    }
-
-    /// What is given to somebody or their units and is not settled, the most urgent first.
-    pub async fn given_to(&self, account: &str) -> Result<Vec<Given>, StoreError> {
-        let text =
-            "SELECT i.site, i.incident, i.kind, i.severity, i.state, i.version, i.due_at, i.clock_from,
-                r.words, r.place
-            FROM incidents i LEFT JOIN reports r ON r.site = i.site AND r.incident = i.incident
-            WHERE i.alias_of IS NULL AND i.state NOT IN ('resolved', 'closed', 'false_alarm')
-                AND (i.member = $1 OR EXISTS (SELECT 1 FROM unit_members m
-                    WHERE m.account = $1 AND m.site = i.site AND m.unit = i.unit))
-            ORDER BY i.urgency, i.clock_from, i.incident LIMIT 200";
-        self.read().all(sql(text).bind(account)).await
-    }
-
-    /// Whether somebody of this name can log in.
-    pub async fn is_account(&self, account: &str) -> Result<bool, StoreError> {
-        let text = "SELECT account FROM users WHERE account = $1";
-        Ok(self.read().optional::<(String,)>(sql(text).bind(account)).await?.is_some())
-    }
-
-    /// Whose units somebody belongs to at a site.
-    pub async fn units_of(&self, site: &str, account: &str) -> Result<Vec<String>, StoreError> {
-        let text = "SELECT unit FROM unit_members WHERE site = $1 AND account = $2 ORDER BY unit";
-        let rows: Vec<(String,)> = self.read().all(sql(text).bind(site).bind(account)).await?;
-        Ok(rows.into_iter().map(|(unit,)| unit).collect())
+        Ok(taken)
     }
 }
 
-const ROW: &str = "SELECT site, incident, kind, severity, test, state, version, due_at, alias_of
-    FROM incidents WHERE site = $1 AND incident = $2";
-const LOCKED_ROW: &str = "SELECT site, incident, kind, severity, test, state, version, due_at, alias_of
-    FROM incidents WHERE site = $1 AND incident = $2 FOR UPDATE";
-
-/// Where an incident is read from: a transaction, which holds its row until its end, or what is committed.
-trait Source {
-    fn row<'a>() -> Sql<'a>;
-    async fn rows<R: AnyRow>(&mut self, statement: Sql<'_>) -> Result<Vec<R>, StoreError>;
-}
-
-impl Source for Tx {
-    fn row<'a>() -> Sql<'a> {
-        sql_for(ROW, LOCKED_ROW)
-    }
-
-    async fn rows<R: AnyRow>(&mut self, statement: Sql<'_>) -> Result<Vec<R>, StoreError> {
-        self.all(statement).await
-    }
-}
-
-impl Source for Read<'_> {
-    fn row<'a>() -> Sql<'a> {
-        sql(ROW)
-    }
-
-    async fn rows<R: AnyRow>(&mut self, statement: Sql<'_>) -> Result<Vec<R>, StoreError> {
-        self.all(statement).await
-    }
-}
-
-/// Reads an incident with its history, or that of which it is part.
-async fn load<S: Source>(
-    tx: &mut S,
-    rules: &Rules,
-    site: &str,
-    incident: &str,
-) -> Result<Option<Case>, StoreError> {
-    let mut incident = incident.to_owned();
-    for _ in 0..HOPS {
-        let found: Vec<Row> = tx.rows(S::row().bind(site).bind(&incident)).await?;
-        let Some(row) = found.into_iter().next() else { return Ok(None) };
-        if let Some(survivor) = row.alias_of {
-            incident = survivor;
-            continue;
-        }
-        let parts: Vec<(String, i64)> = tx.rows(parts().bind(site).bind(&incident)).await?;
-        let parts = parts.into_iter().map(|(incident, clock_from)| Part { incident, clock_from }).collect();
-        let history = facts::of(tx, site, &incident).await?;
-        let reporter = "SELECT reporter FROM reports WHERE site = $1 AND incident = $2";
-        let reporter: Vec<(String,)> = tx.rows(sql(reporter).bind(site).bind(&incident)).await?;
-        let reporter = reporter.into_iter().next().map(|(who,)| who);
-        let standing = fold(&[], &Facts::default(), &rules.reopening);
-        let mut case = Case { row, history, reporter, standing, parts };
-        case.stand(rules);
-        return Ok(Some(case));
-    }
-    Ok(None)
-}
-
-/// An incident and what became part of it. SQLite would look through the whole site for the latter.
-fn parts() -> Sql<'static> {
-    sql_for(
-        "SELECT incident, clock_from FROM incidents WHERE site = $1 AND incident = $2
-            UNION ALL SELECT incident, clock_from FROM incidents INDEXED BY incidents_aliases
-                WHERE site = $1 AND alias_of = $2 AND alias_of IS NOT NULL",
-        "SELECT incident, clock_from FROM incidents WHERE site = $1 AND incident = $2
-            UNION ALL SELECT incident, clock_from FROM incidents WHERE site = $1 AND alias_of = $2",
-    )
-}
-
-/// Looks at an incident anew and writes down where it stands.
+/// Looks at an incident anew and writes down where it stands; the case.
 pub(in crate::store) async fn restand(
     tx: &mut Tx,
     rules: &Rules,
     site: &str,
     incident: &str,
-) -> Result<(), StoreError> {
-    match load(tx, rules, site, incident).await? {
-        Some(mut case) => save(tx, rules, &mut case, false).await,
-        None => Ok(()),
+) -> Result<Option<Case>, StoreError> {
+    let mut found = load(tx, rules, site, incident).await?;
+    if let Some(case) = &mut found {
+        save(tx, rules, case, false).await?;
     }
+    Ok(found)
 }
 
 /// Writes down where it stands. `people`: somebody did something, and the version counts up.

@@ -22,6 +22,7 @@ use super::scope::{Person, Scope, act};
 use super::{App, Refusal, session};
 use crate::store::StoreError;
 use crate::store::changes::Subject;
+use crate::store::incidents::ListedIncident;
 
 /// Changes read at a time.
 const PORTION: i64 = 200;
@@ -132,6 +133,8 @@ impl Reader {
         }
         let mut in_order: Vec<_> = latest_of.into_iter().map(|(subject, number)| (number, subject)).collect();
         in_order.sort_unstable();
+        let mut told = self.incidents(&in_order).await?;
+        let store = &self.app.store;
         for (number, subject) in in_order {
             let event = Event::default().id(number.to_string());
             match subject {
@@ -142,10 +145,8 @@ impl Reader {
                         self.ready.extend(event.event("alert").json_data(alert));
                     }
                 }
-                Subject::Incident { site, incident } => {
-                    let sites = self.person.grants().sites(Action::ReadIncidents);
-                    let incident = store.incident(&site, &incident).await?;
-                    if let Some(incident) = incident.filter(|i| sites.contains_text(&i.site)) {
+                Subject::Incident { .. } => {
+                    if let Some(incident) = told.remove(&number) {
                         self.ready.extend(event.event("incident").json_data(incident));
                     }
                 }
@@ -163,5 +164,25 @@ impl Reader {
         }
         self.at = last;
         Ok(())
+    }
+
+    /// The incidents of these changes that this person may see, by the number of the change.
+    async fn incidents(
+        &self,
+        changes: &[(i64, Subject)],
+    ) -> Result<BTreeMap<i64, ListedIncident>, StoreError> {
+        let sites = self.person.grants().sites(Action::ReadIncidents);
+        let (mut numbers, mut found) = (Vec::new(), Vec::new());
+        for (number, subject) in changes {
+            let Subject::Incident { site, incident } = subject else { continue };
+            if sites.contains_text(site)
+                && let Some(incident) = self.app.store.incident(site, incident).await?
+            {
+                numbers.push(*number);
+                found.push(incident);
+            }
+        }
+        let listed = self.app.store.listed(&self.app.work.rules, found).await?;
+        Ok(numbers.into_iter().zip(listed).collect())
     }
 }

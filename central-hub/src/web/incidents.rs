@@ -13,7 +13,7 @@ use super::scope::{Act, Scope, act};
 use super::{App, Refusal};
 use crate::store::alerts::{self, AlertView};
 use crate::store::incidents::by_hand::Stays;
-use crate::store::incidents::{Cursor, Filter, IncidentView, Order, States};
+use crate::store::incidents::{Cursor, Filter, IncidentView, ListedIncident, Order, States};
 
 const MOST: u32 = 200;
 /// Alerts that one split takes out by name.
@@ -39,7 +39,7 @@ pub(super) struct Wanted {
 
 #[derive(Serialize)]
 pub(super) struct Page {
-    incidents: Vec<IncidentView>,
+    incidents: Vec<ListedIncident>,
     next: Option<String>,
     /// The feed from here on (`?after=`) misses nothing that is not in this page.
     change: i64,
@@ -118,6 +118,7 @@ pub(super) async fn list(
     };
     let change = app.store.latest_change().await?;
     let (incidents, next) = app.store.incidents(scope.sites(), &filter, order, after.as_ref(), limit).await?;
+    let incidents = app.store.listed(&app.work.rules, incidents).await?;
     Ok(Json(Page { incidents, next: next.map(|c| c.to_text()), change }))
 }
 
@@ -126,9 +127,9 @@ pub(super) async fn detail(
     scope: Scope<act::ReadIncidents>,
     State(app): State<App>,
     path: IncidentPath,
-) -> Result<Json<IncidentView>, Refusal> {
+) -> Result<Json<ListedIncident>, Refusal> {
     let (site, incident) = incident_id(path)?;
-    Ok(Json(found(&scope, &app, &site, &incident).await?))
+    shown(&scope, &app, &site, &incident).await
 }
 
 /// `GET /incidents/{site}/{incident}/alerts`: with what has become part of it, newest first.
@@ -172,7 +173,7 @@ pub(super) async fn split(
         .retrying(|| app.store.split_incident(scope.user(), site.as_str(), &incident, split.version, &chosen))
         .await?;
     let new = done.map_err(stays)?;
-    Ok((StatusCode::CREATED, Json(found(&scope, &app, &site, &new).await?)).into_response())
+    Ok((StatusCode::CREATED, shown(&scope, &app, &site, &new).await?).into_response())
 }
 
 /// `POST /incidents/{site}/{incident}/merge`: the older of the two, which both are from now on.
@@ -181,7 +182,7 @@ pub(super) async fn merge(
     State(app): State<App>,
     path: IncidentPath,
     body: Result<Json<Merge>, JsonRejection>,
-) -> Result<Json<IncidentView>, Refusal> {
+) -> Result<Json<ListedIncident>, Refusal> {
     let (site, incident) = incident_id(path)?;
     let incident = found(&scope, &app, &site, &incident).await?.incident;
     let Json(merge) = body?;
@@ -190,7 +191,7 @@ pub(super) async fn merge(
         .store
         .retrying(|| app.store.merge_incidents(scope.user(), site.as_str(), &incident, merge.version, &with))
         .await?;
-    Ok(Json(found(&scope, &app, &site, &done.map_err(stays)?).await?))
+    shown(&scope, &app, &site, &done.map_err(stays)?).await
 }
 
 /// An incident of one's own sites.
@@ -204,12 +205,28 @@ async fn found<A: Act>(
     scope.own(found, "there is no such incident")
 }
 
+/// The same, with where the work on it stands.
+async fn shown<A: Act>(
+    scope: &Scope<A>,
+    app: &App,
+    site: &SiteId,
+    incident: &str,
+) -> Result<Json<ListedIncident>, Refusal> {
+    let found = found(scope, app, site, incident).await?;
+    let listed = app.store.listed(&app.work.rules, vec![found]).await?;
+    listed.into_iter().next().map(Json).ok_or_else(Refusal::internal)
+}
+
 fn stays(why: Stays) -> Refusal {
     let message = why.to_string();
+    let refused = |code| Refusal::new(StatusCode::BAD_REQUEST, code, message.clone());
     match why {
         Stays::Unknown => Refusal::not_found(message),
         Stays::Changed { .. } => Refusal::new(StatusCode::CONFLICT, "changed_meanwhile", message),
-        _ => Refusal::bad_request(message),
+        Stays::NothingChosen => refused("nothing_chosen"),
+        Stays::NothingLeft => refused("nothing_left"),
+        Stays::NotInIt(_) => refused("not_in_it"),
+        Stays::Same => refused("same_incident"),
     }
 }
 

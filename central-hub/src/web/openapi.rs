@@ -29,6 +29,10 @@ struct Described {
     answer: Answer,
 }
 
+/// Routes that take an `Idempotency-Key`.
+const ONCE: &[&str] =
+    &["/incidents", "/incidents/{site}/{incident}/steps", "/incidents/{site}/{incident}/attachments"];
+
 /// What comes back when all is well.
 enum Answer {
     Json(Shape),
@@ -94,6 +98,7 @@ const DESCRIBED: &[Described] = described! {
     GET "/incidents/{site}/{incident}/alerts" "事件的告警" "An incident's alerts"; JSON;
     POST "/incidents/{site}/{incident}/split" "拆分事件" "Split an incident"; JSON;
     POST "/incidents/{site}/{incident}/merge" "合并事件" "Merge incidents"; JSON;
+    GET "/sites" "自己有权限的站点" "The sites where one holds anything"; Answer::Json(shape::<super::sites::Sites>);
     GET "/sites/{site}/places" "站点的摄像机位置" "Where a site's cameras are"; JSON;
     PUT "/sites/{site}/places/{agent}/{camera}" "设置摄像机位置" "Say where a camera is"; JSON;
     DELETE "/sites/{site}/places/{agent}/{camera}" "删除摄像机位置" "Forget where a camera is"; JSON;
@@ -191,6 +196,9 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
                 json!({ "required": true, "content": { "application/json": { "schema": schema } } });
         }
     }
+    if method == "POST" && ONCE.contains(&route.path) {
+        parameters.push(idempotency_key());
+    }
     operation["parameters"] = Value::Array(parameters);
     let (status, response) = answered(answer, generator);
     operation["responses"][status] = response;
@@ -236,6 +244,18 @@ fn path_parameters(path: &str) -> Vec<Value> {
         json!({ "name": name, "in": "path", "required": true, "schema": schema })
     };
     names.map(parameter).collect()
+}
+
+fn idempotency_key() -> Value {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": false,
+        "description": "发送方为每个要做的事生成的 UUID。7 天内以同一键重复同一请求，得到第一次的回答，不再执行；同一键用于其他内容：422（key_used）。\
+            A UUID that the sender mints for each thing that it wants done. Within 7 days a repeat under the same key is \
+            answered as the first, and does nothing; the same key with something else is refused: 422 (key_used).",
+        "schema": { "type": "string", "format": "uuid" },
+    })
 }
 
 /// A query's fields as parameters.

@@ -9,7 +9,7 @@ use protocol::{AgentId, Epoch};
 use super::alerts::alert_id;
 use super::looking::{self, Look, Looked};
 use super::scope::{Scope, act};
-use super::{App, Refusal};
+use super::{App, Refusal, work};
 use crate::evidence::Key;
 
 type StillPath = Result<Path<(AgentId, Epoch, u64)>, PathRejection>;
@@ -25,7 +25,11 @@ pub(super) async fn show(
     let missing = || Refusal::not_found(MISSING);
     // A still whose alert has not come yet is nobody's.
     let alert = app.store.alert(id.agent.as_str(), id.epoch.as_str(), id.seq.cast_signed()).await?;
-    let alert = scope.own(alert, MISSING)?;
+    let alert = alert.ok_or_else(missing)?;
+    let site = alert.site.parse().map_err(|_| missing())?;
+    if !work::reaches(&app, &scope, &site, alert.incident.as_deref()).await? {
+        return Err(missing());
+    }
     if app.store.still_digest(&id).await?.is_none() {
         return Err(missing());
     }

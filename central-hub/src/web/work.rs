@@ -4,6 +4,7 @@
 
 mod answers;
 mod handover;
+mod mine;
 mod open;
 mod photos;
 mod steps;
@@ -29,7 +30,7 @@ pub(super) fn routes() -> Routes {
         .post("/incidents/{site}/{incident}/steps", steps::take)
         .post("/incidents/{site}/{incident}/attachments", photos::add)
         .get("/incidents/{site}/{incident}/attachments/{file}", photos::show)
-        .get("/my-incidents", open::mine)
+        .get("/my-incidents", mine::list)
         .get("/sites/{site}/incident-kinds", open::kinds)
         .get("/sites/{site}/handover", handover::sheet)
         .get("/sites/{site}/units", units::list)
@@ -65,14 +66,44 @@ async fn actor<A: Act>(app: &App, scope: &Scope<A>, site: &SiteId, message: &str
     Ok(Actor { id: scope.user().to_owned(), role, units: units.into_iter().collect() })
 }
 
-/// Whether somebody may know that this incident exists.
-fn may_see(case: &Case, actor: &Actor) -> bool {
-    let given = match &case.standing.assigned {
+/// Whether it is given to somebody or their unit.
+fn is_given(case: &Case, actor: &Actor) -> bool {
+    match &case.standing.assigned {
         Some(Assignee::Member(member)) => *member == actor.id,
         Some(Assignee::Unit(unit)) => actor.units.contains(unit),
         None => false,
-    };
-    actor.role != Role::GridMember || given || case.seat(actor).reporter
+    }
+}
+
+/// Whether somebody may know that this incident exists.
+fn may_see(case: &Case, actor: &Actor) -> bool {
+    actor.role != Role::GridMember || is_given(case, actor) || case.seat(actor).reporter
+}
+
+/// Whether an incident is theirs to look into: any of their sites, or one that is given to them.
+pub(super) async fn reaches<A: Act>(
+    app: &App,
+    scope: &Scope<A>,
+    site: &SiteId,
+    incident: Option<&str>,
+) -> Result<bool, Refusal> {
+    match (scope.reach(site), incident) {
+        (Ok(Reach::Site), _) => Ok(true),
+        (Ok(Reach::Assigned), Some(incident)) => {
+            let actor = actor(app, scope, site, NO_INCIDENT).await?;
+            let case = app.store.case(&app.work.rules, site.as_str(), incident).await?;
+            Ok(case.is_some_and(|case| is_given(&case, &actor)))
+        }
+        _ => Ok(false),
+    }
+}
+
+/// A text in both languages, as the API tells it.
+#[derive(schemars::JsonSchema)]
+#[allow(dead_code)]
+struct BothLanguages {
+    zh: String,
+    en: String,
 }
 
 /// An incident with its history, if this person may know of it.

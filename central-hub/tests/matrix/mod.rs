@@ -103,6 +103,7 @@ pub fn rows() -> Vec<Row> {
             .sending(json!({ "version": 99, "alerts": ["gate/e1/1"] })),
         incident(row(post.clone(), "/incidents/{site}/{incident}/merge", to(ReshapeIncidents), 409))
             .sending(json!({ "version": 99, "with": "01900000-0000-7000-8000-000000000000" })),
+        row(get.clone(), "/sites", Oneself, 200),
         row(get.clone(), "/sites/{site}/places", to(ReadAgents), 200).of_site("market", "school", "nowhere"),
         row(put.clone(), "/sites/{site}/places/{agent}/{camera}", to(ManageAgents), 200)
             .of_site("market/gate/c1", "school/yard/c1", "nowhere/gate/c1")

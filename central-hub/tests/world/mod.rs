@@ -390,6 +390,13 @@ impl Operator {
         read(self.http.post(world.url(path)).header("cookie", &self.cookie).send_json(body).unwrap())
     }
 
+    /// With a key: however often it is sent, it is done once.
+    pub fn post_once(&self, world: &World, path: &str, key: &str, body: &[u8]) -> (u16, Value) {
+        let request = self.http.post(world.url(path)).header("cookie", &self.cookie);
+        let request = request.header("idempotency-key", key).header("content-type", "application/json");
+        read(request.send(body).unwrap())
+    }
+
     pub fn put(&self, world: &World, path: &str, body: &Value) -> (u16, Value) {
         read(self.http.put(world.url(path)).header("cookie", &self.cookie).send_json(body).unwrap())
     }

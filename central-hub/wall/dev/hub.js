@@ -13,15 +13,17 @@ const POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; for
 
 /** Starts it on a free port (or the one given) and answers with its hands.
  *  `user`: who may sign in, with which password, called what; `code`: what the second factor shows, where one is
- *  set up; `tokens`: one-time links; `roles`: of that user; `people`: others, who sign in by the link `as:USER`. */
-export async function startHub({ port = 0, user = 'guard', name = '王值班', password = 'lamp', code = '', tokens = ['once'], roles = ['operator'], people = {} } = {}) {
+ *  set up; `tokens`: one-time links; `roles`: of that user; `people`: others, who sign in by the link `as:USER`; `reasonFor`:
+ *  what nobody sees without a reason (`view_still`, `view_photo`). */
+export async function startHub({ port = 0, user = 'guard', name = '王值班', password = 'lamp', code = '', tokens = ['once'], roles = ['operator'], people = {}, reasonFor = /** @type {string[]} */ ([]) } = {}) {
   const everybody = { [user]: { name, roles }, ...people }
   const state = {
     /** @type {any[]} */ alerts: [],
     /** @type {any[]} */ agents: [],
     stills: new Map(), sessions: new Map(), tokens: new Set(tokens),
+    reasons: new Map(),
     feeds: new Set(), events: [], serial: 0, seq: 0, tries: 0, feedOpen: true, silent: false, feedRequests: 0,
-    /** How many answers to what is sent (POST) are lost on the way, after it was done. */ losing: 0, requests: [],
+    /** How many answers to what is sent (POST) are lost on the way, after it was done: within the answer, or before it. */ losing: 0, breaking: 0, requests: [],
   }
   const send = (type, value) => {
     const event = { id: ++state.serial, type, text: `id: ${state.serial}\nevent: ${type}\ndata: ${JSON.stringify(value)}\n\n` }
@@ -32,7 +34,7 @@ export async function startHub({ port = 0, user = 'guard', name = '王值班', p
   const server = createServer((request, response) => {
     state.requests.push(`${request.method} ${request.url}`)
     if (state.silent) return void request.socket.destroy()
-    answer(state, { user, password, code, everybody, incidents }, request, response).catch((error) => {
+    answer(state, { user, password, code, everybody, incidents, reasonFor }, request, response).catch((error) => {
       response.writeHead(500, { 'Content-Type': 'application/json' })
       response.end(JSON.stringify({ error: { code: 'broken', message: String(error) } }))
     })
@@ -95,9 +97,10 @@ function alertOf(state, part) {
 async function answer(state, proof, request, response) {
   const url = new URL(request.url, 'http://hub')
   const say = (status, value, headers = {}) => {
+    // a connection that breaks before the answer makes Chromium send the request again by itself
+    if (state.breaking > 0 && request.method === 'POST' && status === 201) return state.breaking--, void request.socket.destroy()
     if (state.losing > 0 && request.method === 'POST' && status === 201) {
       state.losing--
-      // cut within the answer: a connection that breaks before it makes Chromium send the request again by itself
       response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': 9999 })
       response.write('{', () => request.socket.destroy())
       return
@@ -127,14 +130,24 @@ async function answer(state, proof, request, response) {
   const who = oneself(proof, state.sessions.get(cookie))
   if (path === '/session') return say(200, who)
   const atTheWall = who.grants.some((grant) => grant.role !== 'grid_member')
+  if (path === '/session/reason') {
+    state.reasons.set(cookie, JSON.parse(await body(request)).reason)
+    return say(204)
+  }
+  const mayLook = (look) => !proof.reasonFor.includes(look) || state.reasons.has(cookie)
+  if (/\/attachments\/./.test(path) && !mayLook('view_photo')) return refuse(403, 'reason_needed')
+  if (path === '/sites') return say(200, { sites: sitesOf(state, proof.incidents, who) })
   const picture = (bytes) => (response.writeHead(200, { 'Content-Type': 'image/jpeg' }), response.end(bytes))
   const acting = { user: who.user, role: who.grants[0]?.role ?? '' }
-  if (await proof.incidents.answer(request.method, path, url.searchParams, acting, () => bytesOf(request), say, picture)) return
-  if (!atTheWall) return refuse(403, 'not_allowed')
+  if (await proof.incidents.answer(request.method, path, url.searchParams, acting, () => bytesOf(request), say, picture, request.headers['idempotency-key'])) return
+  const still = /^\/alerts\/(.+)\/still$/.exec(path)
+  const seen = still && state.alerts.find((alert) => alert.id === decodeURIComponent(still[1]))
+  if (still && !(seen && proof.incidents.mayLook(acting, seen))) return refuse(404, 'not_found')
+  if (still && !mayLook('view_still')) return refuse(403, 'reason_needed')
+  if (!atTheWall && !still) return refuse(403, 'not_allowed')
   if (path === '/agents') return say(200, { agents: state.agents })
   if (path === '/alerts') return say(200, alertPage(state, url.searchParams))
   if (path === '/feed') return feed(state, request, response, refuse)
-  const still = /^\/alerts\/(.+)\/still$/.exec(path)
   const svg = still && state.stills.get(decodeURIComponent(still[1]))
   if (!svg) return refuse(404, 'not_found')
   response.writeHead(200, { 'Content-Type': 'image/svg+xml', 'Cache-Control': 'private, max-age=3600' })
@@ -145,6 +158,12 @@ const oneself = (proof, user) => ({
   user, name: proof.everybody[user].name, grants: proof.everybody[user].roles.map((role) => ({ role, site: role === 'grid_member' ? 'east' : null })),
   second_factor: false, second_factor_wanted: false, has_second_factor: false, reason: null,
 })
+
+/** Where there are boxes or incidents; a grid member holds the one site alone. */
+function sitesOf(state, incidents, who) {
+  const sites = who.grants.every((grant) => grant.site) ? who.grants.map((grant) => grant.site) : [...state.agents, ...incidents.state.list].map((one) => one.site)
+  return [...new Set(sites)].sort().map((site) => ({ site, name: site === 'east' ? '东街' : null }))
+}
 
 function enter(state, proof, user, say) {
   const key = `k${state.sessions.size}x${Date.now()}`

@@ -45,7 +45,7 @@ class Refusal extends Error {
 
 /** @param {{send: (type: string, value: unknown) => void, alertsOf: (incident: string) => any[]}} hub */
 export function startIncidents({ send, alertsOf }) {
-  const state = { list: /** @type {any[]} */ ([]), units: /** @type {any[]} */ ([]), photos: new Map(), serial: 0 }
+  const state = { list: /** @type {any[]} */ ([]), units: /** @type {any[]} */ ([]), photos: new Map(), serial: 0, once: new Map(), places: new Map() }
   const tell = (it) => send('incident', listed(it))
 
   const make = (part) => {
@@ -75,6 +75,8 @@ export function startIncidents({ send, alertsOf }) {
     site: it.site, incident: it.incident, origin: it.origin, kind: it.kind, family: it.family, test: it.test, severity: it.severity, state: it.state,
     version: it.version, opened_at: iso(it.opened_at), last_at: iso(it.last_at), clock_from: iso(it.clock_from), due_at: due(it), alerts: it.alerts,
     cameras: it.cameras, opener: it.opener, by_hand: it.by_hand, alias_of: it.alias_of,
+    assigned: it.assigned, level: it.level, paused: it.paused, overdue: it.overdue, deadlines: deadlines(it),
+    place: it.report?.place ?? null, words: it.report?.words ?? null,
   })
   const isOpen = (it, role, step) => {
     const worked = ['acknowledged', 'dispatched', 'on_scene'].includes(it.state)
@@ -179,7 +181,21 @@ export function startIncidents({ send, alertsOf }) {
     state.list.filter((it) => !settled(it) && !it.alias_of && isGiven(it, who)).sort(urgent).map((it) => ({
       site: it.site, incident: it.incident, kind: it.kind, name: KINDS.find((one) => one.kind === it.kind)?.name ?? null, severity: it.severity, state: it.state,
       version: it.version, due_at: due(it), opened_at: iso(it.clock_from), words: it.report?.words ?? null, place: it.report?.place ?? null,
+      cameras: it.cameras.map(({ agent, camera }) => ({ agent, camera, name: null, place: null, lat: null, lon: null, ...state.places.get(`${agent}/${camera}`) })), still: stillOf(it),
     }))
+  const stillOf = (it) => {
+    const alert = alertsOf(it.incident).find((one) => one.still.state === 'sent')
+    return alert ? { alert: alert.id, url: alert.still.url } : null
+  }
+  /** What was answered under an `Idempotency-Key`; the same key with something else is refused. */
+  const once = async (who, key, content, act) => {
+    if (!key) return act()
+    const before = state.once.get(`${who.user} ${key}`)
+    if (before && before.content !== content) throw new Refusal(422, 'key_used')
+    const answer = before?.answer ?? (await act())
+    state.once.set(`${who.user} ${key}`, { content, answer })
+    return structuredClone(answer)
+  }
 
   return {
     state,
@@ -200,22 +216,27 @@ export function startIncidents({ send, alertsOf }) {
     /** Somebody else does something. */
     act: (it, user, wish, role = 'operator') => take(it, { user, role }, { version: it.version, ...wish }),
     /** Answers a request of the API, or says that it is none of these. */
-    async answer(method, path, query, who, body, say, picture) {
+    async answer(method, path, query, who, body, say, picture, key) {
       try {
-        return await this.route(method, path, query, who, body, say, picture)
+        return await this.route(method, path, query, who, body, say, picture, key)
       } catch (why) {
         if (!(why instanceof Refusal)) throw why
         say(why.status, { error: { code: why.code, message: why.code, ...why.more } })
         return true
       }
     },
-    async route(method, path, query, who, body, say, picture) {
+    /** Whether an alert's picture is theirs to see. */
+    mayLook: (who, alert) => who.role !== 'grid_member' || state.list.some((it) => it.incident === alert.incident && isGiven(it, who)),
+    async route(method, path, query, who, body, say, picture, key) {
       const json = async () => JSON.parse(String(await body()))
       const atTheWall = who.role !== 'grid_member'
       const [, site, incident, part, file] = /^\/incidents\/([^/]+)\/([^/]+)(?:\/(steps|alerts|attachments|split|merge))?(?:\/([^/]+))?$/.exec(path) ?? []
       if (!['operator', 'shift_lead', 'grid_member'].includes(who.role) && /^\/(incidents|my-incidents|sites)(\/|$)/.test(path)) return say(403, { error: { code: 'not_allowed', message: 'your roles do not allow this' } }), true
       if (path === '/my-incidents') return say(200, { incidents: mine(who) }), true
-      if (path === '/incidents' && method === 'POST') return say(201, view(open(who, await json()), who)), true
+      if (path === '/incidents' && method === 'POST') {
+        const asked = await json()
+        return say(201, await once(who, key, JSON.stringify(['open', asked]), () => structuredClone(view(open(who, asked), who)))), true
+      }
       if (path === '/incidents' && method === 'GET') return say(200, page(query, atTheWall)), true
       if (path === '/incidents/steps') {
         const { incidents, ...wish } = await json()
@@ -234,17 +255,25 @@ export function startIncidents({ send, alertsOf }) {
       if (list === 'incident-kinds') return say(200, { kinds: KINDS }), true
       if (list === 'units') return atTheWall ? say(200, { units: state.units.filter((unit) => unit.site === decodeURIComponent(place)) }) : say(403, { error: { code: 'not_allowed', message: 'not allowed' } }), true
       if (!site) return false
+      if (part === 'steps' && method === 'POST') {
+        const asked = await json()
+        const { version: _based, ...wanted } = asked
+        const act = () => structuredClone(view(take(found(decodeURIComponent(site), decodeURIComponent(incident), who), who, asked), who))
+        return say(201, await once(who, key, JSON.stringify([path, wanted]), act)), true
+      }
       const it = found(decodeURIComponent(site), decodeURIComponent(incident), who)
-      if (part === 'steps') return method === 'POST' ? say(201, view(take(it, who, await json()), who)) : say(200, view(it, who)), true
+      if (part === 'steps') return say(200, view(it, who)), true
       if (part === 'split' || part === 'merge') {
         const asked = await json()
         if (who.role === 'grid_member') throw new Refusal(403, 'not_allowed')
+        if (part === 'merge' && asked.with === it.incident) throw new Refusal(400, 'same_incident')
         if (asked.version !== it.version) throw new Refusal(409, 'changed_meanwhile')
-        it.version++
-        it.by_hand = true
         if (part === 'split') {
           const chosen = alertsOf(it.incident).filter((alert) => asked.alerts.includes(alert.id))
-          if (chosen.length === 0 || chosen.length === it.alerts) throw new Refusal(400, 'bad_request')
+          if (asked.alerts.length === 0) throw new Refusal(400, 'nothing_chosen')
+          if (chosen.length < asked.alerts.length) throw new Refusal(400, 'not_in_it')
+          if (chosen.length === it.alerts) throw new Refusal(400, 'nothing_left')
+          Object.assign(it, { version: it.version + 1, by_hand: true })
           const made = make({ ...listed(it), incident: randomUUID(), alerts: chosen.length, version: 0, state: 'new', by_hand: true, opened_at: it.opened_at, last_at: it.last_at, clock_from: it.clock_from })
           it.alerts -= chosen.length
           for (const alert of chosen) Object.assign(alert, { incident: made.incident, because: { how: 'split' } })
@@ -253,6 +282,7 @@ export function startIncidents({ send, alertsOf }) {
           return say(201, listed(made)), true
         }
         const other = found(it.site, asked.with, who)
+        Object.assign(it, { version: it.version + 1, by_hand: true })
         const [stays, goes] = it.opened_at <= other.opened_at ? [it, other] : [other, it]
         stays.alerts += goes.alerts
         goes.alias_of = stays.incident
@@ -263,13 +293,16 @@ export function startIncidents({ send, alertsOf }) {
       if (part === 'alerts') return say(200, { alerts: alertsOf(it.incident), next: null }), true
       if (part === 'attachments' && method === 'POST') {
         const bytes = await body()
-        if (bytes[0] !== 0xff || bytes[1] !== 0xd8) throw new Refusal(415, 'no_photo')
-        const id = randomUUID()
-        state.photos.set(id, bytes)
-        fact(it, 'attach', who.user, who.role, { data: { file: id } })
-        it.version++
-        tell(it)
-        return say(201, { file: id, media_type: 'image/jpeg', url: `/api/v1/incidents/${it.site}/${it.incident}/attachments/${id}` }), true
+        const act = () => {
+          if (bytes[0] !== 0xff || bytes[1] !== 0xd8) throw new Refusal(415, 'no_photo')
+          const id = randomUUID()
+          state.photos.set(id, bytes)
+          fact(it, 'attach', who.user, who.role, { data: { file: id } })
+          it.version++
+          tell(it)
+          return { file: id, media_type: 'image/jpeg', url: `/api/v1/incidents/${it.site}/${it.incident}/attachments/${id}` }
+        }
+        return say(201, await once(who, key, `${path} ${bytes.toString('base64')}`, act)), true
       }
       if (part === 'attachments') return state.photos.has(file) ? picture(state.photos.get(file)) : say(404, { error: { code: 'not_found', message: 'no photo' } }), true
       return say(200, listed(it)), true

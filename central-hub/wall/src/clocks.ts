@@ -1,6 +1,6 @@
 //! Which clock of an incident runs, and what it shows: pure functions. The hub decides what is overdue and when; this only
 //! reads its timetable between two answers.
-import type { Target, Work } from './work-wire'
+import type { Incident, Target } from './work-wire'
 
 export interface Running {
   target: Target
@@ -10,7 +10,7 @@ export interface Running {
 }
 
 /** What was missed longest, else what comes due next; null if nothing runs. */
-export function running(work: Pick<Work, 'deadlines' | 'paused'>, now: number): Running | null {
+export function running(work: Pick<Incident, 'deadlines' | 'paused'>, now: number): Running | null {
   if (work.paused) return null
   const first = work.deadlines
     .map(({ target, at }) => ({ target, at: Date.parse(at) }))

@@ -9,7 +9,7 @@ import * as hub from './hub'
 import { openPlaces, type Entry } from './places'
 import { overlaid, Questions } from './questions'
 import type { Agent, Alert } from './wire'
-import type { Incident } from './work-wire'
+import type { Incident, Site } from './work-wire'
 
 const ASK_EVERY_MS = 15_000
 /** An alert that came in this long ago is still marked as new. */
@@ -27,6 +27,7 @@ export function openDesk(onSessionEnd: () => void) {
   const [loaded, setLoaded] = createSignal(false)
   const [filter, setFilterSignal] = createSignal<hub.Filter>({ camera: '', kind: '' })
   const [agents, setAgents] = createSignal<readonly Agent[]>([])
+  const [known, setKnown] = createSignal<readonly Site[]>([])
   const [latest, setLatest] = createSignal<Entry | null>(null)
   const [older, setOlder] = createSignal<'idle' | 'loading' | 'failed'>('idle')
   const news = new Set<(alert: Alert) => void>()
@@ -105,7 +106,7 @@ export function openDesk(onSessionEnd: () => void) {
   }
   const reload = () => {
     incidentNews.forEach(({ anew }) => anew())
-    void Promise.all([askAgents(), askAlerts()]).catch(refused)
+    void Promise.all([askAgents(), askAlerts(), asking(hub.sites(), setKnown)]).catch(refused)
   }
 
   const feed = openFeed({
@@ -141,9 +142,9 @@ export function openDesk(onSessionEnd: () => void) {
     older,
     devices,
     counts: createMemo(() => count(devices())),
-    sites: createMemo(() => [...new Set(agents().map((agent) => agent.site))].sort()),
+    sites: createMemo(() => [...new Set([...agents(), ...known()].map(({ site }) => site))].sort()),
     /** What people call a site, else its id. */
-    siteName: (site: string): string => agents().find((agent) => agent.site === site)?.site_name || site,
+    siteName: (site: string): string => known().find((one) => one.site === site)?.name || agents().find((agent) => agent.site === site)?.site_name || site,
     full: () => alerts().full,
     more: () => alerts().next !== null,
     /** ms since the hub was last heard. */

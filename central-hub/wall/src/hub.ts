@@ -1,10 +1,13 @@
 //! Questions to the hub over HTTP. Owns: addresses, time limits, and what a refusal means.
 //! Leaves to feed.ts: the live feed; to desk.ts: when to ask.
+import { askReason } from './reason'
 import { clockOffset } from './time'
 import type { Agent, AlertPage } from './wire'
-import type { Asked, Given, Incident, IncidentAlert, IncidentPage, Kind, Result, Told, Unit, Which, Wish, Work } from './work-wire'
+import type { Asked, Given, Incident, IncidentAlert, IncidentPage, Kind, Result, Site, Told, Unit, Which, Wish, Work } from './work-wire'
 
 const PATIENCE_MS = 8000
+/** The hub's code where it wants to know first what somebody looks for. */
+const NEEDS_REASON = 'reason_needed'
 /** A photo on a thin line takes its time. */
 const PHOTO_PATIENCE_MS = 90_000
 
@@ -42,8 +45,11 @@ export interface Oneself {
 export type Proof = ({ user: string; password: string } | { token: string }) & { code?: string }
 
 export const session = (): Promise<Oneself> => ask('GET', 'session')
-export const signIn = (proof: Proof): Promise<Oneself> => ask('POST', 'session', proof)
+export const signIn = (proof: Proof): Promise<Oneself> => ask('POST', 'session', { body: proof })
 export const signOut = (): Promise<void> => ask('DELETE', 'session')
+/** What one looks for, where the hub asks; holds for a while. */
+export const giveReason = (reason: string): Promise<void> => ask('PUT', 'session/reason', { body: { reason } })
+export const sites = async (): Promise<Site[]> => (await ask<{ sites: Site[] }>('GET', 'sites')).sites
 export const agents = async (): Promise<Agent[]> => (await ask<{ agents: Agent[] }>('GET', 'agents')).agents
 
 export function alerts(filter: Filter, before: string | null, limit = 50): Promise<AlertPage> {
@@ -62,16 +68,17 @@ export const incident = (which: Which): Promise<Incident> => ask('GET', one(whic
 export const alertsOf = async (which: Which, limit = 50): Promise<IncidentAlert[]> =>
   (await ask<{ alerts: IncidentAlert[] }>('GET', `${one(which)}/alerts?limit=${limit}`)).alerts
 export const work = (which: Which): Promise<Work> => ask('GET', `${one(which)}/steps`)
-export const takeStep = (which: Which, wish: Wish): Promise<Work> => ask('POST', `${one(which)}/steps`, wish)
+/** `key`: minted for what somebody wants; under the same one the hub does it once, however often it is sent. */
+export const takeStep = (which: Which, wish: Wish, key: string): Promise<Work> => ask('POST', `${one(which)}/steps`, { body: wish, key })
 export const takeSteps = async (wish: Omit<Wish, 'version'>, on: (Which & { version: number })[]): Promise<Result[]> =>
-  (await ask<{ results: Result[] }>('POST', 'incidents/steps', { ...wish, incidents: on })).results
+  (await ask<{ results: Result[] }>('POST', 'incidents/steps', { body: { ...wish, incidents: on } })).results
 /** Takes alerts out into an incident of their own; that one. */
-export const split = (which: Which, version: number, alerts: readonly string[]): Promise<Incident> => ask('POST', `${one(which)}/split`, { version, alerts })
+export const split = (which: Which, version: number, alerts: readonly string[]): Promise<Incident> => ask('POST', `${one(which)}/split`, { body: { version, alerts } })
 /** Makes two one: the older of them. */
-export const merge = (which: Which, version: number, other: string): Promise<Incident> => ask('POST', `${one(which)}/merge`, { version, with: other })
-export const openIncident = (asked: Asked): Promise<Work> => ask('POST', 'incidents', asked)
-export const addPhoto = (which: Which, photo: Blob): Promise<{ file: string; url: string }> =>
-  ask('POST', `${one(which)}/attachments`, photo, PHOTO_PATIENCE_MS)
+export const merge = (which: Which, version: number, other: string): Promise<Incident> => ask('POST', `${one(which)}/merge`, { body: { version, with: other } })
+export const openIncident = (asked: Asked, key: string): Promise<Work> => ask('POST', 'incidents', { body: asked, key })
+export const addPhoto = (which: Which, photo: Blob, key: string): Promise<{ file: string; url: string }> =>
+  ask('POST', `${one(which)}/attachments`, { body: photo, key, patience: PHOTO_PATIENCE_MS })
 export const photoAddress = (which: Which, file: string): string => `/api/v1/${one(which)}/attachments/${encodeURIComponent(file)}`
 export const given = async (): Promise<Given[]> => (await ask<{ incidents: Given[] }>('GET', 'my-incidents')).incidents
 export const kinds = async (site: string): Promise<Kind[]> =>
@@ -79,15 +86,41 @@ export const kinds = async (site: string): Promise<Kind[]> =>
 export const units = async (site: string): Promise<Unit[]> =>
   (await ask<{ units: Unit[] }>('GET', `sites/${encodeURIComponent(site)}/units`)).units
 
-async function ask<T>(method: string, path: string, body?: unknown, patience = PATIENCE_MS): Promise<T> {
-  const request: RequestInit = { method, signal: AbortSignal.timeout(patience), cache: 'no-store' }
+/** What became of a picture that the browser could not show: to be tried again, kept back for want of a reason, or broken. */
+export async function askPicture(address: string): Promise<'again' | 'withheld' | 'broken'> {
+  const response = await fetch(address, { signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => null)
+  if (!response) return 'broken'
+  if (response.ok) return 'again'
+  if ((await refusal(response)).code !== NEEDS_REASON) return 'broken'
+  return (await askReason()) ? 'again' : 'withheld'
+}
+
+interface Sent {
+  body?: unknown
+  key?: string
+  patience?: number
+}
+
+async function ask<T>(method: string, path: string, sent: Sent = {}): Promise<T> {
+  try {
+    return await askOnce<T>(method, path, sent)
+  } catch (why) {
+    if (why instanceof Refused && why.code === NEEDS_REASON && (await askReason())) return askOnce<T>(method, path, sent)
+    throw why
+  }
+}
+
+async function askOnce<T>(method: string, path: string, { body, key, patience = PATIENCE_MS }: Sent): Promise<T> {
+  const headers = new Headers()
+  const request: RequestInit = { method, headers, signal: AbortSignal.timeout(patience), cache: 'no-store' }
   if (body instanceof Blob) {
     request.body = body
-    request.headers = { 'Content-Type': body.type || 'application/octet-stream' }
+    headers.set('Content-Type', body.type || 'application/octet-stream')
   } else if (body !== undefined) {
     request.body = JSON.stringify(body)
-    request.headers = { 'Content-Type': 'application/json' }
+    headers.set('Content-Type', 'application/json')
   }
+  if (key) headers.set('Idempotency-Key', key)
   let response: Response
   try {
     response = await fetch(`/api/v1/${path}`, request)

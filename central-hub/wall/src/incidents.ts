@@ -4,6 +4,7 @@
 import { batch, createMemo, createSignal, onCleanup } from 'solid-js'
 import type { Desk } from './desk'
 import * as hub from './hub'
+import { mintId } from './id'
 import { openKinds } from './kinds'
 import { overlaid, Questions } from './questions'
 import { isListed, itemsOf, ordered, type Item } from './queue'
@@ -11,8 +12,8 @@ import { decidedSince, keyOf, type Incident, type Result, type Told, type Unit, 
 
 /** Most incidents of a kind of state that are listed; more stay in the hub. */
 export const LISTED = 200
-/** Of so many, the most urgent, the history is known before somebody looks. */
-const KNOWN = 60
+/** The whole work is kept of so many: those that somebody looks at, looks at next, or looked at last. */
+const KNOWN = 12
 const AT_ONCE = 3
 const AGAIN_MS = 5000
 /** Others may write notes again and again; not for ever. */
@@ -60,6 +61,7 @@ export function openIncidents(desk: Desk, onSessionEnd: () => void) {
   const reload = () =>
     questions.ask(Promise.all([hub.incidents('open', LISTED), hub.incidents('resolved', LISTED)])).then(({ answer, spared }) => {
       if (closed) return
+      clearTimeout(again)
       const [open, resolved] = answer
       const overMeanwhile = (incident: Incident) => spared.has(keyOf(incident)) && !byKey().has(keyOf(incident))
       const list = overlaid([...open.incidents, ...resolved.incidents], [...byKey().values()], spared, keyOf).filter((one) => isListed(one) && !overMeanwhile(one))
@@ -69,14 +71,14 @@ export function openIncidents(desk: Desk, onSessionEnd: () => void) {
         setLoaded(true)
       })
       named.clear()
-      list.forEach((incident) => (name(incident), want(incident)))
+      list.forEach((incident) => (name(incident), refresh(incident)))
     }, refused)
   const onIncident = (incident: Incident) =>
     batch(() => {
       questions.told(keyOf(incident))
       put(incident)
       name(incident)
-      want(incident)
+      refresh(incident)
     })
   /** Asks what the kinds of a site are called, once. */
   const named = new Set<string>()
@@ -90,19 +92,22 @@ export function openIncidents(desk: Desk, onSessionEnd: () => void) {
   const wanted = new Set<string>()
   const asking = new Set<string>()
   const keep = (work: Work) => {
-    const next = new Map(works()).set(keyOf(work), work)
-    for (const key of next.keys()) if (next.size > 2 * LISTED && !byKey().has(key)) next.delete(key)
+    const next = new Map(works())
+    next.delete(keyOf(work)) // what was heard of last is forgotten last
+    next.set(keyOf(work), work)
+    for (const key of next.keys()) if (next.size > KNOWN) next.delete(key)
     setWorks(next)
     const listed = byKey().get(keyOf(work))
-    if (listed && work.version >= listed.version) put({ ...listed, state: work.state, version: work.version, severity: work.severity })
+    const { state, version, severity, assigned, level, paused, overdue, deadlines } = work
+    if (listed && version >= listed.version) put({ ...listed, state, version, severity, assigned, level, paused, overdue, deadlines })
   }
-  /** Asks for what is known of an incident, once for however many changes come meanwhile. */
+  /** Asks for the whole work on an incident, once for however many changes come meanwhile. */
   const want = (which: Which) => {
-    const key = keyOf(which)
-    if (!works().has(key) && items().findIndex((item) => item.key === key) >= KNOWN) return
-    wanted.add(key)
+    wanted.add(keyOf(which))
     pump()
   }
+  /** What is known is asked for again when it changed. */
+  const refresh = (which: Which) => works().has(keyOf(which)) && want(which)
   const pump = () => {
     for (const key of wanted) {
       if (asking.size >= AT_ONCE || closed) return
@@ -115,7 +120,8 @@ export function openIncidents(desk: Desk, onSessionEnd: () => void) {
     }
   }
   onCleanup(desk.onIncidents(onIncident, () => void reload()))
-  void reload()
+  // the feed says when to ask; where it does not open, the list is there all the same
+  again = setTimeout(() => void reload(), AGAIN_MS)
 
   // -- steps -----------------------------------------------------------------------------------
   const failed = (why: unknown) => {
@@ -149,10 +155,7 @@ export function openIncidents(desk: Desk, onSessionEnd: () => void) {
     kinds,
     dismiss: () => void setNotice(null),
     work: (which: Which): Work | undefined => works().get(keyOf(which)),
-    want: (which: Which): void => {
-      wanted.add(keyOf(which))
-      pump()
-    },
+    want,
     units(site: string): Promise<Unit[]> {
       const known = units.get(site) ?? hub.units(site)
       units.set(site, known)
@@ -163,10 +166,11 @@ export function openIncidents(desk: Desk, onSessionEnd: () => void) {
     take: (item: Item, wish: Wish): Promise<boolean> =>
       alone(async () => {
         const known = item.work?.history.map((fact) => fact.id) ?? []
+        const key = mintId()
         let version = item.work?.version ?? item.incident.version
         for (let tries = 1; ; tries++) {
           try {
-            return keep(await hub.takeStep(item.incident, { ...wish, version }))
+            return keep(await hub.takeStep(item.incident, { ...wish, version }, key))
           } catch (why) {
             const work = await hub.work(item.incident).catch(() => null)
             if (work) keep(work) // what others did shows at once
@@ -189,7 +193,7 @@ export function openIncidents(desk: Desk, onSessionEnd: () => void) {
           const not = results.filter((result) => result.error)
           setNotice({ is: 'many', wish: wish.step, done: results.length - not.length, not })
         })
-        results.forEach(want)
+        results.forEach(refresh)
       }),
     /** Takes alerts out of an incident into one of their own. */
     split: (item: Item, alerts: readonly string[]): Promise<boolean> => alone(async () => onIncident(await hub.split(item.incident, item.incident.version, alerts))),
@@ -199,10 +203,10 @@ export function openIncidents(desk: Desk, onSessionEnd: () => void) {
     async open(asked: Parameters<typeof hub.openIncident>[0], photos: readonly Blob[]): Promise<Which | null> {
       let made: Which | null = null
       await alone(async () => {
-        const work = await hub.openIncident(asked)
+        const work = await hub.openIncident(asked, mintId())
         made = work
         keep(work)
-        for (const photo of photos) await hub.addPhoto(work, photo)
+        for (const photo of photos) await hub.addPhoto(work, photo, mintId())
       })
       return made
     },

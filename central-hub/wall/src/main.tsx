@@ -1,8 +1,11 @@
 //! The composition root of the page: which face it shows (starting, login, the wall, the grid member's page).
-import { createEffect, createSignal, Match, Switch } from 'solid-js'
+import { createEffect, createSignal, Match, Show, Switch } from 'solid-js'
 import { render } from '#renderer'
+import { forgetOwner, rememberedOwner, rememberOwner } from './field/owner'
+import { keepPage } from './field/offline'
 import * as hub from './hub'
 import { language, t } from './language'
+import { reasonAsked } from './reason'
 import './style/tokens.css'
 import './style/base.css'
 import './style/wall.css'
@@ -15,6 +18,7 @@ import './style/queue.css'
 import './style/field.css'
 import { Field } from './view/field/Field'
 import { Login, type LoginNote } from './view/Login'
+import { ReasonDialog } from './view/ReasonDialog'
 import { Starting } from './view/Starting'
 import { Wall } from './view/Wall'
 
@@ -49,9 +53,23 @@ function Page(props: { token: string | null }) {
     const path = field ? FIELD : location.pathname === ALERTS ? ALERTS : '/'
     if (path !== location.pathname) history.replaceState(null, '', path + location.search)
     setFace(field ? 'field' : 'wall')
+    if (field) {
+      rememberOwner(oneself)
+      keepPage()
+    }
+  }
+  /** Without a network the street's page opens for whoever was there last. */
+  const toRemembered = () => {
+    const owner = onStreet ? rememberedOwner() : null
+    if (owner) {
+      setWho(owner)
+      setFace('field')
+    }
+    return owner !== null
   }
   const toLogin = (why: LoginNote | null) => {
     setNote(why)
+    forgetOwner()
     onStreet ||= location.pathname === FIELD
     history.replaceState(null, '', '/login' + location.search)
     setFace('login')
@@ -62,20 +80,25 @@ function Page(props: { token: string | null }) {
     document.title = `${t().product} ${t().productOther}`
   })
   return (
-    <Switch>
-      <Match when={face() === 'starting'}>
-        <Starting onSession={toPage} onNone={() => toLogin(null)} />
-      </Match>
-      <Match when={face() === 'login'}>
-        <Login token={token()} note={note()} onDone={toPage} />
-      </Match>
-      <Match when={face() === 'wall'}>
-        <Wall who={who()} onSessionEnd={() => toLogin('expired')} onSignOut={signOut} />
-      </Match>
-      <Match when={face() === 'field' ? who() : null}>
-        {(oneself) => <Field who={oneself()} onSessionEnd={() => toLogin('expired')} onSignOut={signOut} />}
-      </Match>
-    </Switch>
+    <>
+      <Switch>
+        <Match when={face() === 'starting'}>
+          <Starting onSession={toPage} onNone={() => toLogin(null)} onSilence={toRemembered} />
+        </Match>
+        <Match when={face() === 'login'}>
+          <Login token={token()} note={note()} onDone={toPage} />
+        </Match>
+        <Match when={face() === 'wall'}>
+          <Wall who={who()} onSessionEnd={() => toLogin('expired')} onSignOut={signOut} />
+        </Match>
+        <Match when={face() === 'field' ? who() : null}>
+          {(oneself) => <Field who={oneself()} onSessionEnd={() => toLogin('expired')} onSignOut={signOut} />}
+        </Match>
+      </Switch>
+      <Show when={reasonAsked()}>
+        <ReasonDialog />
+      </Show>
+    </>
   )
 }
 

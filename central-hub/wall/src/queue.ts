@@ -6,7 +6,7 @@ import type { Severity } from './wire'
 
 export type Group = 'now' | 'under_way' | 'to_close'
 
-/** An incident with what is known of the work on it; that comes a moment later. */
+/** An incident, and the whole work on it where somebody looked at it. */
 export interface Item {
   key: string
   incident: Incident
@@ -22,9 +22,7 @@ export const isListed = (incident: Incident): boolean => !incident.alias_of && i
 export const isSevere = (incident: Incident): boolean => !incident.test && (RANK[incident.severity] ?? 2) <= RANK.high
 
 /** A target was missed. */
-export function isOver({ work }: Pick<Item, 'work'>, now: number): boolean {
-  return work !== undefined && running(work, now)?.over === true
-}
+export const isOver = ({ incident }: Pick<Item, 'incident'>, now: number): boolean => running(incident, now)?.over === true
 
 /** Settled ones are only to be closed; what nobody has confirmed, or what is late, needs somebody now. */
 export function groupOf(item: Item, now: number): Group {

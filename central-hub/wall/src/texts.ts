@@ -2,6 +2,7 @@
 //! Words for codes of the wire (kinds, states, reasons) fall back to the code itself.
 import { FIELD_TEXTS } from './texts-field'
 import { QUEUE_TEXTS } from './texts-queue'
+import { REASON_TEXTS } from './texts-reason'
 import { WORK_TEXTS } from './texts-work'
 import type { ConfigWhy } from './wire'
 
@@ -9,6 +10,7 @@ const zh = {
   work: WORK_TEXTS.zh,
   field: FIELD_TEXTS.zh,
   queue: QUEUE_TEXTS.zh,
+  reason: REASON_TEXTS.zh,
   product: '信号箱',
   productOther: 'Signalbox',
   switchTo: 'EN',
@@ -169,6 +171,7 @@ const en: Texts = {
   work: WORK_TEXTS.en,
   field: FIELD_TEXTS.en,
   queue: QUEUE_TEXTS.en,
+  reason: REASON_TEXTS.en,
   product: 'Signalbox',
   productOther: '信号箱',
   switchTo: '中文',

@@ -42,6 +42,22 @@ export interface Incident extends Which {
   by_hand: boolean
   /** What it has become part of. */
   alias_of: string | null
+  assigned: Assignee | null
+  /** Who was called in: 1 is the shift lead. */
+  level: number
+  paused: boolean
+  /** Targets that were missed. */
+  overdue: Target[]
+  deadlines: Deadline[]
+  /** Of one that was opened by hand. */
+  place: string | null
+  words: string | null
+}
+
+/** What is to be reached by when. */
+export interface Deadline {
+  target: Target
+  at: string
 }
 
 export interface IncidentPage {
@@ -111,7 +127,7 @@ export interface Work extends Which {
   overdue: Target[]
   /** Who was called in: 1 is the shift lead. */
   level: number
-  deadlines: { target: Target; at: string }[]
+  deadlines: Deadline[]
   /** The steps that are open to oneself now. */
   open: StepName[]
   procedure: Procedure | null
@@ -131,6 +147,25 @@ export interface Given extends Which {
   opened_at: string
   words: string | null
   place: string | null
+  /** Those that saw it, with what the places are called where they are. */
+  cameras: GivenCamera[]
+  /** The newest of its pictures. */
+  still: { alert: string; url: string } | null
+}
+
+export interface GivenCamera {
+  agent: string
+  camera: string
+  name: string | null
+  place: string | null
+  lat: number | null
+  lon: number | null
+}
+
+/** A site where one holds something. */
+export interface Site {
+  site: string
+  name: string | null
 }
 
 /** A kind that people open by hand. */

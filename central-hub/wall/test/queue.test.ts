@@ -9,8 +9,11 @@ const NOW = Date.parse('2026-11-25T10:00:00Z')
 const at = (seconds: number) => new Date(NOW + seconds * 1000).toISOString()
 const item = (key: string, part: Partial<Incident> = {}, due: number | null = 60, paused = false): Item => ({
   key,
-  incident: { site: 'east', incident: key, kind: 'quarrel', severity: 'medium', state: 'new', test: false, clock_from: at(-10), alias_of: null, ...part } as Incident,
-  work: { paused, deadlines: due === null ? [] : [{ target: 'acknowledge', at: at(due) }] } as unknown as Work,
+  incident: {
+    site: 'east', incident: key, kind: 'quarrel', severity: 'medium', state: 'new', test: false, clock_from: at(-10), alias_of: null, paused,
+    deadlines: due === null ? [] : [{ target: 'acknowledge', at: at(due) }], ...part,
+  } as Incident,
+  work: {} as Work,
 })
 const keys = (items: readonly Item[]) => items.map((one) => one.key).join(' ')
 

@@ -32,6 +32,7 @@ pub(super) const SQLITE: &[Step] = &steps!("sqlite":
     40 "0040_outside",
     41 "0041_uptime",
     43 "0043_figures_apart",
+    44 "0044_once",
 );
 pub(super) const POSTGRES: &[Step] = &steps!("postgres":
     3 "0003_engines",
@@ -44,6 +45,7 @@ pub(super) const POSTGRES: &[Step] = &steps!("postgres":
     40 "0040_outside",
     41 "0041_uptime",
     43 "0043_figures_apart",
+    44 "0044_once",
 );
 
 /// Does what is missing, each step in one transaction with the note that it is done.

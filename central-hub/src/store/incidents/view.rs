@@ -3,6 +3,7 @@
 use hub_core::correlate::{Camera, Severity};
 use hub_core::rights::Sites;
 use protocol::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::FromRow;
 
@@ -10,8 +11,8 @@ use super::rows;
 use crate::store::alerts::{self, AlertView};
 use crate::store::{Sql, Store, StoreError, of_sites, sql, sql_for};
 
-/// An incident as the API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// An incident by its row.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct IncidentView {
     pub site: String,
     /// UUID.
@@ -41,7 +42,8 @@ pub struct IncidentView {
     pub alias_of: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "CameraName")]
 pub struct CameraView {
     pub agent: String,
     pub camera: String,

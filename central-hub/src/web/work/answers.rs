@@ -1,16 +1,16 @@
 //! What the API says about an incident that is worked on, and why a step was not taken.
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use hub_core::clocks::{Mark, timetable};
 use hub_core::procedure::Course;
-use hub_core::workflow::{
-    Actor, Assignee, Language, Refusal as StepRefusal, StepKind, refused_because, steps_open_to,
-};
+use hub_core::workflow::{Actor, Language, Refusal as StepRefusal, StepKind, refused_because, steps_open_to};
 use protocol::Timestamp;
 use serde_json::{Value, json};
 
+use crate::store::incidents::listed::{AssigneeView, deadlines};
+use crate::store::once::Answer;
+use crate::store::reports::ReportView;
 use crate::store::steps::{Case, FactRow, severity_name};
 use crate::web::Refusal;
 use crate::work::Rules;
@@ -89,10 +89,6 @@ pub fn view(rules: &Rules, case: &Case, actor: &Actor, report: Option<Value>) ->
     let standing = &case.standing;
     let time = Timestamp::from_unix_ms;
     let clocks = rules.clocks(&case.row.kind, severity_name(case.row.severity));
-    let deadlines = timetable(standing, clocks).into_iter().filter_map(|due| match due.mark {
-        Mark::Overdue(target) => Some(json!({ "target": target.as_str(), "at": time(due.at) })),
-        Mark::Escalate { .. } => None,
-    });
     let reached =
         standing.reached.iter().map(|r| json!({ "state": r.state.as_str(), "at": time(r.at), "by": r.by }));
     json!({
@@ -106,12 +102,12 @@ pub fn view(rules: &Rules, case: &Case, actor: &Actor, report: Option<Value>) ->
         "clock_from": time(standing.clock_from),
         "reopened": standing.reopened,
         "reached": reached.collect::<Vec<_>>(),
-        "assigned": standing.assigned.as_ref().map(assignee),
+        "assigned": standing.assigned.as_ref().map(AssigneeView::from),
         "accepted": standing.accepted.as_ref().map(|(at, by)| json!({ "at": time(*at), "by": by })),
         "paused": standing.is_paused(),
         "overdue": standing.overdue.iter().map(|t| t.as_str()).collect::<Vec<_>>(),
         "level": standing.level,
-        "deadlines": if case.row.test { Vec::new() } else { deadlines.collect::<Vec<_>>() },
+        "deadlines": deadlines(standing, clocks, case.row.test),
         "open": steps_open_to(standing, actor, case.seat(actor)).into_iter().map(StepKind::as_str)
             .collect::<Vec<_>>(),
         "procedure": procedure(rules, case),
@@ -120,20 +116,16 @@ pub fn view(rules: &Rules, case: &Case, actor: &Actor, report: Option<Value>) ->
     })
 }
 
-/// The same, with its version as the entity's tag.
-pub fn tagged(status: StatusCode, case: &Case, view: Value) -> Response {
-    let mut response = (status, Json(view)).into_response();
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", case.row.version)) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
-}
-
-fn assignee(to: &Assignee) -> Value {
-    match to {
-        Assignee::Unit(unit) => json!({ "unit": unit }),
-        Assignee::Member(member) => json!({ "member": member }),
-    }
+/// The same as an answer to whoever asked, with its version.
+pub fn answer(
+    rules: &Rules,
+    status: StatusCode,
+    case: &Case,
+    actor: &Actor,
+    report: Option<&ReportView>,
+) -> Answer {
+    let body = view(rules, case, actor, report.map(|r| json!(r))).to_string();
+    Answer { status: status.as_u16().into(), version: Some(case.row.version), body }
 }
 
 fn entry(row: &FactRow) -> Value {

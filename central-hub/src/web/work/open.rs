@@ -1,17 +1,19 @@
-//! Incidents that people open by hand, with the kinds of their site; and what is given to oneself.
+//! Incidents that people open by hand, with the kinds of their site.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use protocol::{SiteId, Timestamp};
-use serde::Deserialize;
+use protocol::SiteId;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{actor, answers};
-use crate::store::reports::{Point, Report};
-use crate::store::steps::severity_name;
+use crate::store::once::Once;
+use crate::store::reports::{Opened, Point, Report, ReportView};
+use crate::store::steps::Case;
+use crate::web::once::{self, Key};
 use crate::web::scope::{Scope, act};
 use crate::web::{App, Refusal};
 use crate::work::rules::SEVERITIES;
@@ -22,7 +24,7 @@ const WORDS_LETTERS: usize = 2_000;
 const PLACE_LETTERS: usize = 120;
 
 /// What somebody reports.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     site: SiteId,
@@ -40,10 +42,15 @@ pub struct Asked {
 pub async fn open(
     scope: Scope<act::OpenIncidents>,
     State(app): State<App>,
+    headers: HeaderMap,
     asked: Result<Json<Asked>, JsonRejection>,
 ) -> Result<Response, Refusal> {
     let Json(asked) = asked?;
     let actor = actor(&app, &scope, &asked.site, "there is no such site").await?;
+    let key = Key::read(&headers, "incidents", json!(asked).to_string().as_bytes())?;
+    if let Some(response) = once::earlier(&app, key.as_ref(), &actor.id).await? {
+        return Ok(response);
+    }
     let rules = &app.work.rules;
     let kind = rules.kinds(asked.site.as_str()).find(|k| k.kind == asked.kind).ok_or_else(|| {
         unprocessable(format!(
@@ -73,11 +80,15 @@ pub async fn open(
         point: asked.point,
         reporter: &actor,
     };
-    let incident = app.store.open_by_hand(rules, &report).await?;
-    let case = super::case(&app, &actor, &asked.site, &incident).await?;
-    let report = app.store.report(asked.site.as_str(), &incident).await?;
-    let view = answers::view(rules, &case, &actor, report.map(|r| json!(r)));
-    Ok(answers::tagged(StatusCode::CREATED, &case, view))
+    let answering = |case: &Case, report: Option<&ReportView>| {
+        answers::answer(rules, StatusCode::CREATED, case, &actor, report)
+    };
+    let once = key.as_ref().map(|key| Once { asked: key.of(&actor.id), answering: &answering });
+    match app.store.open_once(rules, &report, once).await? {
+        Opened::Done(case, report) => Ok(once::respond(answering(&case, report.as_ref()))),
+        Opened::Answered(answer) => Ok(once::respond(answer)),
+        Opened::OtherContent => Err(once::other_content()),
+    }
 }
 
 /// `GET /sites/{site}/incident-kinds`
@@ -93,28 +104,6 @@ pub async fn kinds(
         json!({ "kind": kind.kind, "name": kind.name(), "severity": kind.severity, "procedure": procedure })
     });
     Ok(Json(json!({ "kinds": kinds.collect::<Vec<_>>() })))
-}
-
-/// `GET /my-incidents`: what is given to oneself or one's units, and is not settled.
-pub async fn mine(scope: Scope<act::WorkIncidents>, State(app): State<App>) -> Result<Json<Value>, Refusal> {
-    let reached = scope.person().grants().sites_if_assigned(hub_core::rights::Action::WorkIncidents);
-    let rows = app.store.given_to(scope.user()).await?;
-    let rows = rows.into_iter().filter(|row| reached.contains_text(&row.site)).map(|row| {
-        json!({
-            "site": row.site,
-            "incident": row.incident,
-            "kind": row.kind,
-            "name": app.work.rules.kinds(&row.site).find(|k| k.kind == row.kind).map(|k| k.name()),
-            "severity": severity_name(row.severity),
-            "state": row.state,
-            "version": row.version,
-            "due_at": row.due_at.map(Timestamp::from_unix_ms),
-            "opened_at": Timestamp::from_unix_ms(row.clock_from),
-            "words": row.words,
-            "place": row.place,
-        })
-    });
-    Ok(Json(json!({ "incidents": rows.collect::<Vec<_>>() })))
 }
 
 fn unprocessable(message: String) -> Refusal {

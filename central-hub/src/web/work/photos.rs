@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::SiteId;
 use serde_json::json;
@@ -11,10 +11,14 @@ use serde_json::json;
 use super::answers::Failure;
 use super::steps::{attach_step, attach_wish, carry_out};
 use super::{IncidentPath, NO_INCIDENT, actor, case, incident_id};
-use crate::evidence::Key;
+use crate::evidence;
 use crate::store::attachments::AttachmentRow;
+use crate::store::once::Answer;
+use crate::store::reports::ReportView;
+use crate::store::steps::Case;
 use crate::uuid::uuid7;
 use crate::web::looking::{self, Look, Looked};
+use crate::web::once::{self, Key};
 use crate::web::scope::{Scope, act};
 use crate::web::{App, Refusal};
 use crate::work::attachment::FileId;
@@ -27,13 +31,18 @@ pub async fn add(
     scope: Scope<act::WorkIncidents>,
     State(app): State<App>,
     path: IncidentPath,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
     let (site, incident) = incident_id(path)?;
     let actor = actor(&app, &scope, &site, NO_INCIDENT).await?;
-    let case = case(&app, &actor, &site, &incident).await?;
     // The common limit is for words; a picture has its own.
     let sent = axum::body::to_bytes(body, MOST_BYTES).await.map_err(|_| refused(NoPhoto::TooLarge))?;
+    let key = Key::read(&headers, &format!("attachments/{site}/{incident}"), &sent)?;
+    if let Some(response) = once::earlier(&app, key.as_ref(), &actor.id).await? {
+        return Ok(response);
+    }
+    let case = case(&app, &actor, &site, &incident).await?;
     let stripped = tokio::task::spawn_blocking(move || strip(&sent)).await;
     let (format, picture) = stripped.map_err(|_| Refusal::internal())?.map_err(refused)?;
     let id = uuid7().ok().and_then(|id| FileId::parse(&id)).ok_or_else(Refusal::internal)?;
@@ -45,24 +54,30 @@ pub async fn add(
         added_at: 0,
         actor: actor.id.clone(),
     };
-    if let Err(error) = app.store.evidence().put(&Key::photo(&id), picture).await {
+    if let Err(error) = app.store.evidence().put(&evidence::Key::photo(&id), picture).await {
         tracing::error!(%error, "photo not written");
         return Err(Refusal::internal().into());
     }
     app.store.put_attachment(site.as_str(), id.as_str(), &row).await?;
     let step = attach_step();
-    if let Err(refused) = carry_out(&app, &attach_wish(&site, &incident, &actor, &step, &id)).await {
-        // Nothing speaks of it: neither the row nor the file stays behind.
-        app.store.forget_attachment(site.as_str(), id.as_str()).await?;
-        let gone = app.store.evidence().delete(vec![Key::photo(&id)]).await;
-        if !matches!(&gone, Ok(stay) if stay.is_empty()) {
-            tracing::warn!(?gone, file = id.as_str(), "photo of a refused step not removed");
-        }
-        return Err(refused);
-    }
     let url = format!("/api/v1/incidents/{site}/{incident}/attachments/{}", id.as_str());
-    let body = axum::Json(json!({ "file": id.as_str(), "media_type": row.media_type, "url": url }));
-    Ok((StatusCode::CREATED, body).into_response())
+    let body = json!({ "file": id.as_str(), "media_type": row.media_type, "url": url }).to_string();
+    let answering = |_: &Case, _: Option<&ReportView>| Answer {
+        status: StatusCode::CREATED.as_u16().into(),
+        version: None,
+        body: body.clone(),
+    };
+    let wish = attach_wish(&site, &incident, &actor, &step, &id);
+    let carried = carry_out(&app, &wish, key.as_ref(), &answering).await;
+    if !matches!(carried, Ok((_, true))) {
+        // Nothing speaks of this one: neither the row nor the file stays behind.
+        app.store.forget_attachment(site.as_str(), id.as_str()).await?;
+        let gone = app.store.evidence().delete(vec![evidence::Key::photo(&id)]).await;
+        if !matches!(&gone, Ok(stay) if stay.is_empty()) {
+            tracing::warn!(?gone, file = id.as_str(), "photo without a step not removed");
+        }
+    }
+    Ok(carried?.0)
 }
 
 /// `GET /incidents/{site}/{incident}/attachments/{file}`
@@ -83,7 +98,7 @@ pub async fn show(
     if !case.has_part(&row.incident) {
         return Err(missing());
     }
-    let bytes = app.store.evidence().get(&Key::photo(&id)).await.map_err(|error| {
+    let bytes = app.store.evidence().get(&evidence::Key::photo(&id)).await.map_err(|error| {
         tracing::error!(%error, "photo not read");
         missing()
     })?;

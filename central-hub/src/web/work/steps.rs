@@ -7,12 +7,15 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use hub_core::workflow::{Actor, Assignee, Step, StepKind};
 use protocol::SiteId;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answers::{self, Failure};
 use super::{IncidentPath, NO_INCIDENT, actor, case, incident_id, may_see};
+use crate::store::once::{Answering, Once};
+use crate::store::reports::ReportView;
 use crate::store::steps::{Case, Taken, Wish};
+use crate::web::once::{self, Key};
 use crate::web::scope::{Scope, act};
 use crate::web::{App, Refusal};
 use crate::work::attachment::FileId;
@@ -21,7 +24,7 @@ use crate::work::attachment::FileId;
 const MOST: usize = 200;
 
 /// A step, as it is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     step: String,
@@ -33,7 +36,7 @@ pub struct Asked {
     answer: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum To {
     Unit(String),
@@ -68,8 +71,7 @@ pub async fn history(
     let actor = actor(&app, &scope, &site, NO_INCIDENT).await?;
     let case = case(&app, &actor, &site, &incident).await?;
     let report = app.store.report(site.as_str(), &case.row.incident).await?;
-    let view = answers::view(&app.work.rules, &case, &actor, report.map(|r| json!(r)));
-    Ok(answers::tagged(StatusCode::OK, &case, view))
+    Ok(once::respond(answers::answer(&app.work.rules, StatusCode::OK, &case, &actor, report.as_ref())))
 }
 
 /// `POST /incidents/{site}/{incident}/steps`
@@ -83,6 +85,15 @@ pub async fn take(
     let (site, incident) = incident_id(path)?;
     let Json(asked) = asked.map_err(Refusal::from)?;
     let actor = actor(&app, &scope, &site, NO_INCIDENT).await?;
+    let version = match asked.version {
+        Some(version) => Some(version),
+        None => if_match(&headers)?,
+    };
+    let wanted = json!(Asked { version: None, ..asked.clone() });
+    let key = Key::read(&headers, &format!("steps/{site}/{incident}"), wanted.to_string().as_bytes())?;
+    if let Some(response) = once::earlier(&app, key.as_ref(), &actor.id).await? {
+        return Ok(response);
+    }
     let known = case(&app, &actor, &site, &incident).await?;
     let step = step(&app, &site, &asked.step, asked.note, asked.to).await?;
     let data = match step.kind {
@@ -93,15 +104,11 @@ pub async fn take(
         }
         _ => json!({}),
     };
-    let version = match asked.version {
-        Some(version) => Some(version),
-        None => if_match(&headers)?,
-    };
     let wish = Wish { site: site.as_str(), incident: &incident, version, actor: &actor, step: &step, data };
-    let done = carry_out(&app, &wish).await?;
-    let report = app.store.report(site.as_str(), &done.row.incident).await?;
-    let view = answers::view(&app.work.rules, &done, &actor, report.map(|r| json!(r)));
-    Ok(answers::tagged(StatusCode::CREATED, &done, view))
+    let answering = |case: &Case, report: Option<&ReportView>| {
+        answers::answer(&app.work.rules, StatusCode::CREATED, case, &actor, report)
+    };
+    Ok(carry_out(&app, &wish, key.as_ref(), &answering).await?.0)
 }
 
 /// `POST /incidents/steps`: each by itself; what was refused stands beside what was done.
@@ -119,12 +126,8 @@ pub async fn take_many(
     }
     let mut results = Vec::new();
     for One { site, incident, version } in many.incidents {
-        let to = match &many.to {
-            Some(To::Unit(unit)) => Some(To::Unit(unit.clone())),
-            Some(To::Member(member)) => Some(To::Member(member.clone())),
-            None => None,
-        };
-        let taken = one_of_many(&app, &scope, &site, &incident, version, &many.step, many.note.clone(), to);
+        let (note, to) = (many.note.clone(), many.to.clone());
+        let taken = one_of_many(&app, &scope, &site, &incident, version, &many.step, note, to);
         let mut result = match taken.await {
             Ok(case) => {
                 json!({ "status": 201, "state": case.standing.state.as_str(), "version": case.row.version })
@@ -165,27 +168,48 @@ async fn one_of_many(
     let version = Some(version);
     let wish = Wish { site: site.as_str(), incident, version, actor: &actor, step: &step, data: json!({}) };
     case(app, &actor, site, incident).await?;
-    carry_out(app, &wish).await
+    match app.store.take_step(&app.work.rules, &wish).await? {
+        Taken::Done(case) => Ok(*case),
+        not => Err(not_taken(app, &wish, not)),
+    }
 }
 
-/// Takes a step; what became of it as an answer.
-pub async fn carry_out(app: &App, wish: &Wish<'_>) -> Result<Case, Failure> {
-    let rules = &app.work.rules;
-    match app.store.take_step(rules, wish).await? {
-        Taken::Done(case) => Ok(*case),
-        Taken::Refused { refusal, case } if may_see(&case, wish.actor) => {
-            let body = answers::refused(rules, &refusal, &case, wish.actor);
-            Err(Failure::Step { refusal, body })
+/// Takes a step; with a key once. What is answered, and whether it was done now.
+pub async fn carry_out(
+    app: &App,
+    wish: &Wish<'_>,
+    key: Option<&Key>,
+    answering: Answering<'_>,
+) -> Result<(Response, bool), Failure> {
+    let once = key.map(|key| Once { asked: key.of(&wish.actor.id), answering });
+    match app.store.take_step_once(&app.work.rules, wish, once).await? {
+        Taken::Done(case) => {
+            let report = app.store.report(wish.site, &case.row.incident).await?;
+            Ok((once::respond(answering(&case, report.as_ref())), true))
         }
-        Taken::Unknown | Taken::Refused { .. } => Err(Refusal::not_found(NO_INCIDENT).into()),
+        Taken::Answered(answer) => Ok((once::respond(answer), true)),
+        Taken::Repeated(answer) => Ok((once::respond(answer), false)),
+        not => Err(not_taken(app, wish, not)),
+    }
+}
+
+fn not_taken(app: &App, wish: &Wish<'_>, taken: Taken) -> Failure {
+    match taken {
+        Taken::Refused { refusal, case } if may_see(&case, wish.actor) => {
+            let body = answers::refused(&app.work.rules, &refusal, &case, wish.actor);
+            Failure::Step { refusal, body }
+        }
+        Taken::Unknown | Taken::Refused { .. } => Refusal::not_found(NO_INCIDENT).into(),
         Taken::NeedsVersion => {
             let message = "say what it is based on: `version`, or If-Match with the incident's ETag";
-            Err(Refusal::new(StatusCode::PRECONDITION_REQUIRED, "needs_version", message).into())
+            Refusal::new(StatusCode::PRECONDITION_REQUIRED, "needs_version", message).into()
         }
         Taken::TooMany => {
             let message = "this incident holds as many notes as it can; open another one";
-            Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_notes", message).into())
+            Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_notes", message).into()
         }
+        Taken::OtherContent => once::other_content().into(),
+        Taken::Done(_) | Taken::Answered(_) | Taken::Repeated(_) => Refusal::internal().into(),
     }
 }
 

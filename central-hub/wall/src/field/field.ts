@@ -2,11 +2,12 @@
 //! when to ask. Leaves to sending.ts: what was tapped; to the views: how it looks. Asks rarely: a phone pays for each byte.
 import { batch, createSignal } from 'solid-js'
 import * as hub from '../hub'
-import { keyOf, type Asked, type Given, type Which, type Wish, type Work } from '../work-wire'
+import { mintId } from '../id'
+import { keyOf, type Asked, type Given, type Site, type Which, type Wish, type Work } from '../work-wire'
 import { openKinds } from '../kinds'
 import { openKeeping } from './keeping'
 import type { Entry } from './outbox'
-import { mintId, openSending, type Sending } from './sending'
+import { openSending, type Sending } from './sending'
 
 const ASK_EVERY_MS = 15_000
 /** So many incidents are known without asking again. */
@@ -19,6 +20,7 @@ export async function openField(who: hub.Oneself, onSessionEnd: () => void) {
   const [given, setGiven] = createSignal<readonly Given[]>([])
   const [works, setWorks] = createSignal<ReadonlyMap<string, Work>>(new Map())
   const [gone, setGone] = createSignal<ReadonlySet<string>>(new Set())
+  const [siteList, setSiteList] = createSignal<readonly Site[]>([])
   const [loaded, setLoaded] = createSignal(false)
   const [link, setLink] = createSignal<Link>('asking')
   const [now, setNow] = createSignal(Date.now() + hub.hubClockAhead)
@@ -47,6 +49,8 @@ export async function openField(who: hub.Oneself, onSessionEnd: () => void) {
       if (closed) return
       batch(() => (setGiven(list), kinds.learn(list), setLoaded(true), setLink('there')))
     }, refused)
+  /** Once: sites do not come and go. */
+  const askSites = () => void (siteList().length === 0 && hub.sites().then((list) => closed || setSiteList(list), refused))
   const askWork = (which: Which) =>
     hub.work(which).then(keep, (why: unknown) => {
       if (why instanceof hub.Refused && why.code === 'not_found') setGone(new Set([...gone(), keyOf(which)]))
@@ -55,6 +59,7 @@ export async function openField(who: hub.Oneself, onSessionEnd: () => void) {
   const look = async () => {
     if (document.visibilityState === 'hidden') return
     const which = open()
+    askSites()
     await Promise.all([askGiven(), which && askWork(which)])
     sending.go()
   }
@@ -99,11 +104,14 @@ export async function openField(who: hub.Oneself, onSessionEnd: () => void) {
       return sending.add({ ...common, id, after: null, what: { open: asked } }, ...photos.map((photo) => ({ ...common, id: mintId(), after: id, what: { photo } })))
     },
     kinds,
-    /** Sites at which one may report, as far as this page can know. */
+    /** Sites at which one may report; without a network those that one's roles name. */
     sites(): string[] {
       const granted = (who.grants ?? []).flatMap((grant) => (grant.site ? [grant.site] : []))
-      return [...new Set([...granted, ...given().map((one) => one.site)])].sort()
+      return [...new Set([...granted, ...siteList().map((one) => one.site)])].sort()
     },
+    siteName: (site: string): string => siteList().find((one) => one.site === site)?.name || site,
+    /** What the list says of an incident that is given to oneself. */
+    givenOf: (which: Which): Given | undefined => given().find((one) => keyOf(one) === keyOf(which)),
     close(): void {
       closed = true
       clearInterval(timer)

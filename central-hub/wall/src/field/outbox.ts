@@ -1,8 +1,8 @@
 //! What somebody tapped and the hub has not confirmed yet: pure decisions. Owns: what is sent next, what an answer
 //! means for it and for what was tapped after it. Leaves to keeping.ts: the disk; to sending.ts: the network.
 //!
-//! Invariants: an entry leaves only when the hub has it, or when its owner says so. What may have reached the hub is looked
-//! for there before it is sent again, so nothing counts twice.
+//! Invariants: an entry leaves only when the hub has it, or when its owner says so. An entry is always sent under its own id,
+//! by which the hub does it once; after the days for which the hub remembers ids, what may have arrived is looked for there.
 import { decidedSince, decides, keyOf, type Asked, type Fact, type StepName, type Told, type Which, type Wish, type Work } from '../work-wire'
 
 export type What = { open: Asked } | { step: Wish } | { photo: Blob }
@@ -39,6 +39,11 @@ export interface Entry {
   stop: Stop | null
 }
 
+/** The hub remembers what it was sent for a week; a little less, since its clock is another. */
+const REMEMBERED_MS = (7 * 24 - 6) * 3_600_000
+/** Sent again, it is answered as the first time. */
+export const isKnownToHub = (entry: Entry, now: number): boolean => now - entry.made < REMEMBERED_MS
+
 export const stepOf = (entry: Entry): StepName | 'open' =>
   'open' in entry.what ? 'open' : 'photo' in entry.what ? 'attach' : entry.what.step.step
 
@@ -58,10 +63,12 @@ const isIt = (entry: Entry, fact: Fact): boolean => {
 
 export type Verdict = { is: 'done' } | { is: 'open'; version: number } | { is: 'overtaken'; by: string; did: string; at: string }
 
-/** Where an entry stands by the incident's history: done already (an answer was lost), still to be done, or too late. */
-export function judged(entry: Entry, work: Work): Verdict {
+/** Where an entry stands by the incident's history: done already (an answer was lost), still to be done, or too late. A photo
+ *  looks like every other: while the hub knows it again it is sent once more. */
+export function judged(entry: Entry, work: Work, now: number): Verdict {
   const news = work.history.filter((fact) => !entry.known.includes(fact.id))
-  if (entry.sent && news.some((fact) => isIt(entry, fact))) return { is: 'done' }
+  const tells = !('photo' in entry.what) || !isKnownToHub(entry, now)
+  if (entry.sent && tells && news.some((fact) => isIt(entry, fact))) return { is: 'done' }
   const faster = decides(stepOf(entry)) ? decidedSince(entry.known, work) : undefined
   if (!faster) return { is: 'open', version: work.version }
   return { is: 'overtaken', by: faster.by, did: faster.step, at: faster.at }

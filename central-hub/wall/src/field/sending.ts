@@ -2,9 +2,10 @@
 //! that each entry is on the disk before it counts as tapped. Leaves to outbox.ts: what an answer means.
 import { createSignal, type Accessor } from 'solid-js'
 import * as hub from '../hub'
+import { dashed } from '../id'
 import type { Asked, Given, Told, Which, Work } from '../work-wire'
 import type { Keeping } from './keeping'
-import { again, discarded, judged, nextToSend, settled, stopped, type Entry, type Stop, type What } from './outbox'
+import { again, discarded, isKnownToHub, judged, nextToSend, settled, stopped, type Entry, type Stop, type What } from './outbox'
 
 /** Somebody may be faster again and again; not for ever. */
 const MOST_LOOKS = 4
@@ -22,8 +23,6 @@ export interface Sending {
   /** Tries what waits. */
   go(): void
 }
-
-export const mintId = (): string => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 
 export async function openSending(keeping: Keeping, user: string, onSessionEnd: () => void, onTaken: (work: Work) => void): Promise<Sending> {
   const [entries, setEntries] = createSignal<readonly Entry[]>(await keeping.all())
@@ -60,16 +59,16 @@ export async function openSending(keeping: Keeping, user: string, onSessionEnd: 
     for (let look = 0; look < MOST_LOOKS; look++) {
       const now = entries().find((other) => other.id === entry.id) ?? entry
       const work = await hub.work(which)
-      const verdict = judged(now, work)
+      const verdict = judged(now, work, Date.now())
       if (verdict.is === 'done') return taken(entry, work)
       if (verdict.is === 'overtaken') return stop(entry, { why: 'overtaken', by: verdict.by, did: verdict.did, at: verdict.at })
       await markSent(entry)
       try {
         if ('photo' in what) {
-          await hub.addPhoto(which, what.photo)
-          return taken(entry, await hub.work(which)) // without this answer it is looked for before it is sent again
+          await hub.addPhoto(which, what.photo, dashed(entry.id))
+          return taken(entry, await hub.work(which)) // without this answer it is sent again, and done once all the same
         }
-        return taken(entry, await hub.takeStep(which, { ...what.step, version: verdict.version }))
+        return taken(entry, await hub.takeStep(which, { ...what.step, version: verdict.version }, dashed(entry.id)))
       } catch (why) {
         if (!(why instanceof hub.Refused && why.code === 'overtaken')) throw why
       }
@@ -78,12 +77,12 @@ export async function openSending(keeping: Keeping, user: string, onSessionEnd: 
   }
   const sendOpening = async (entry: Entry, asked: Asked) => {
     const given = await hub.given() // also shows that the hub is there, before anything is in doubt
-    if (entry.sent) {
+    if (entry.sent && !isKnownToHub(entry, Date.now())) {
       const found = await opened(entry, asked, given)
       return found ? taken(entry, found) : stop(entry, { why: 'unsure' })
     }
     await markSent(entry)
-    return taken(entry, await hub.openIncident(asked))
+    return taken(entry, await hub.openIncident(asked, dashed(entry.id)))
   }
   const send = (entry: Entry) =>
     'open' in entry.what ? sendOpening(entry, entry.what.open) : sendOn(entry, entry.which!, entry.what)

@@ -19,7 +19,7 @@ export function Bells(props: { desk: Desk; incidents: Incidents; sound: Sound })
     const keys = items.map((item) => item.key)
     const { fresh, late } = rings(known ?? new Set(keys), inTime, items, now)
     known = new Set([...(known ?? []), ...keys])
-    inTime = new Set(items.filter((item) => item.work && !isOver(item, now)).map((item) => item.key))
+    inTime = new Set(items.filter((item) => !isOver(item, now)).map((item) => item.key))
     const first = fresh[0] ?? late[0]
     if (!first) return
     props.sound.ring(fresh[0] ? 'fresh' : 'late')

@@ -3,6 +3,7 @@ import { createEffect, createMemo, createSignal, Match, on, Show, Switch } from 
 import { boxArea, closeUp, type Area } from '../geometry'
 import { t } from '../language'
 import { stillAddress, type Alert } from '../wire'
+import { openPicture } from './picture'
 import { cameraWord, kindWord, stillWord } from './words'
 
 /** Width by height of the close-up; the same as in alerts.css. */
@@ -11,8 +12,8 @@ const CLOSE_ASPECT = 4 / 3
 export function Still(props: { alert: Alert; close?: boolean; atTop?: boolean }) {
   const address = createMemo(() => (props.alert.still.state === 'sent' ? stillAddress(props.alert) : null))
   const [size, setSize] = createSignal<{ width: number; height: number } | null>(null)
-  const [broken, setBroken] = createSignal(false)
-  createEffect(on(address, () => (setSize(null), setBroken(false)), { defer: true }))
+  const picture = openPicture(address)
+  createEffect(on(address, () => void setSize(null), { defer: true }))
 
   const shown = createMemo((): Area | null => {
     const whole = size()
@@ -30,7 +31,7 @@ export function Still(props: { alert: Alert; close?: boolean; atTop?: boolean })
   return (
     <span class="still" data-close={props.close === true} data-top={props.atTop === true} data-test={props.alert.test} data-severity={props.alert.severity}>
       <Switch>
-        <Match when={address() && !broken() ? address() : null}>
+        <Match when={picture.state() === 'shown' ? address() : null}>
           {(src) => (
             <>
               <img
@@ -38,7 +39,7 @@ export function Still(props: { alert: Alert; close?: boolean; atTop?: boolean })
                 alt={props.close ? '' : t().stillOf(kindWord(props.alert.kind), cameraWord(props.alert))}
                 decoding="async"
                 onLoad={loaded}
-                onError={() => setBroken(true)}
+                onError={() => void picture.failed()}
                 data-ready={size() !== null}
                 style={props.close ? placed(shown(), size()) : {}}
               />
@@ -57,8 +58,15 @@ export function Still(props: { alert: Alert; close?: boolean; atTop?: boolean })
             </>
           )}
         </Match>
-        <Match when={broken()}>
-          <span class="still__none">{t().stillBroken}</span>
+        <Match when={picture.state() === 'withheld'}>
+          <span class="still__none" data-name="withheld">
+            <Show when={!props.close} fallback={t().reason.withheld}>
+              <button class="button" type="button" onClick={picture.again} data-name="look-after-all">{t().reason.giveNow}</button>
+            </Show>
+          </span>
+        </Match>
+        <Match when={picture.state() !== 'shown'}>
+          <span class="still__none">{picture.state() === 'broken' ? t().stillBroken : t().loading}</span>
         </Match>
         <Match when={true}>
           <span class="still__none" data-pending={props.alert.still.state === 'pending'}>

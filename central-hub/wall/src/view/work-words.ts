@@ -3,7 +3,7 @@ import { running, face } from '../clocks'
 import type { Kinds } from '../kinds'
 import { clock, day, language, t } from '../language'
 import { kindWord } from './words'
-import type { Assignee, Told, Wording, Work } from '../work-wire'
+import type { Assignee, Given, Incident, Told, Wording } from '../work-wire'
 
 export const worded = (text: Wording): string => text[language()]
 /** What people call a kind: the hub's name for those opened by hand, ours for alerts. */
@@ -23,13 +23,19 @@ export function moment(at: string, now: number): string {
 }
 
 /** The running clock in words; null if none runs. `short`: for a row. */
-export function clockWords(work: Pick<Work, 'deadlines' | 'paused'>, now: number, short = false): { text: string; over: boolean } | null {
+export function clockWords(work: Pick<Incident, 'deadlines' | 'paused'>, now: number, short = false): { text: string; over: boolean } | null {
   if (work.paused) return { text: t().work.paused, over: false }
   const next = running(work, now)
   if (!next) return null
   const target = t().work.targets[next.target] ?? next.target
   if (next.over) return { text: short ? t().work.overShort(face(next.ms)) : t().work.over(target, face(next.ms)), over: true }
   return { text: short ? t().work.leftShort(target, face(next.ms)) : t().work.left(target, face(next.ms)), over: false }
+}
+
+/** Where an incident is that is given to oneself: as it was reported, else the places of the cameras that saw it. */
+export function whereWords(given: Pick<Given, 'place' | 'cameras'>): string | null {
+  const places = given.cameras.map((one) => one.place || one.name || one.camera)
+  return given.place ?? ([...new Set(places)].slice(0, 3).join('、') || null)
 }
 
 /** Why the hub did not take something, in the page's language. */

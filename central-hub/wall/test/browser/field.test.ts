@@ -34,6 +34,8 @@ const openCard = async (text: string) => {
 const next = (step: string) => on.page.locator(`[data-name=next][data-step=${step}]`)
 const posts = (part: string) => on.hub.state.requests.filter((line: string) => line.startsWith('POST') && line.includes(part))
 const steps = (incident: { history: { step: string; by: string }[] }) => incident.history.map((fact) => `${fact.step} ${fact.by}`)
+/** The worker has what it needs. (`ready` would ask by the address of the login.) */
+const keptPage = () => on.page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration('/field'))?.active?.state === 'activated')
 const settledOutbox = () => on.page.waitForFunction(() => document.querySelector('[data-name=waiting]') === null)
 
 it('leads a grid member to their page, and shows what is given to them alone', async () => {
@@ -195,32 +197,118 @@ it('opens a new incident by hand: kind, place, position, words, photo', async ()
   expect(steps(made)).toEqual(['opened chen', 'assign hub', 'attach chen'])
 })
 
-it('opens it once when the answer is lost; and asks, where it cannot find out', async () => {
+it('opens it once when the answer is lost, wherever it is lost', async () => {
   on.expected = /ERR_/
-  on.hub.incidents.unit({ unit: 'patrol-2', name: '巡逻二队', members: ['chen'] })
-  const reportIt = async (words: string, position: boolean) => {
+  const reportIt = async (words: string) => {
     await on.page.locator('[data-name=report]').tap()
     await on.page.locator('.report__kind').first().tap()
-    if (position) await on.page.getByRole('button', { name: '附上当前位置' }).tap()
-    if (position) await on.see('.report__position', '约 12 米')
     await on.page.locator('textarea').fill(words)
-    on.hub.state.losing = 1
     await on.page.locator('[data-name=submit]').tap()
-    await on.see('[data-name=waiting]', '上报')
-    await on.page.waitForFunction(() => !document.querySelector('[data-name=waiting]')?.textContent?.includes('正在发送'))
-    await on.page.evaluate(() => window.dispatchEvent(new Event('online')))
   }
+  const words = () => on.hub.incidents.state.list.map((one) => one.report.words)
   await signIn()
-  await reportIt('找得到', true)
-  await on.see('.card', '找得到')
+  on.hub.state.losing = 1
+  await reportIt('回答断在半路')
+  await on.page.waitForFunction(() => !document.querySelector('[data-name=waiting]')?.textContent?.includes('正在发送'))
+  await on.page.evaluate(() => window.dispatchEvent(new Event('online')))
   await settledOutbox()
-  expect(on.hub.incidents.state.list.length).toBe(1)
-  await reportIt('找不到', false)
-  await on.see('[data-name=stopped]', '可能已经送达')
-  await on.see('[data-name=stopped] q', '找不到')
-  await on.page.getByRole('button', { name: '不再发送' }).tap()
-  await on.page.locator('[data-name=stopped]').waitFor({ state: 'detached' })
-  expect(on.hub.incidents.state.list.length).toBe(2)
+  expect(words()).toEqual(['回答断在半路'])
+  // the browser itself sends it once more, on a connection that it used before
+  on.hub.state.breaking = 1
+  await reportIt('回答没有来')
+  await on.page.waitForFunction(() => document.querySelector('textarea') === null)
+  await on.page.evaluate(() => window.dispatchEvent(new Event('online')))
+  await settledOutbox()
+  expect(words()).toEqual(['回答断在半路', '回答没有来'])
+  expect(posts('/incidents').length).toBeGreaterThan(words().length)
+})
+
+it('keeps one photo and one note of each, though they arrive twice', async () => {
+  on.expected = /ERR_/
+  const it_ = on.hub.incidents.add({ kind: 'street_light', report: report('灯不亮'), ...MINE })
+  await signIn()
+  await openCard('路灯损坏')
+  for (const fault of ['losing', 'breaking'] as const) {
+    on.hub.state[fault] = 1
+    await on.page.locator('.field__beside [data-name=photo]').setInputFiles({ name: 'a.png', mimeType: 'image/png', buffer: PHOTO })
+    await on.page.waitForFunction(() => document.querySelector('[data-name=waiting]') !== null)
+    await on.page.evaluate(() => window.dispatchEvent(new Event('online')))
+    await settledOutbox()
+  }
+  on.hub.state.breaking = 1
+  await on.page.locator('[data-name=note]').tap()
+  await on.page.locator('textarea').fill('灯杆倾斜')
+  await on.page.locator('[data-name=send]').tap()
+  await on.page.evaluate(() => window.dispatchEvent(new Event('online')))
+  await on.see('.history__line', '灯杆倾斜')
+  await settledOutbox()
+  expect(steps(it_)).toEqual(['attach chen', 'attach chen', 'note chen'])
+  expect(posts('/attachments').length).toBeGreaterThan(2)
+  expect(on.hub.incidents.state.photos.size).toBe(2)
+})
+
+it('says where the cameras are that saw it, and shows their picture to whom it is given', async () => {
+  on.hub.incidents.state.places.set('box-1/gate', { name: '东门', place: '东街 12 号门口', lat: 30.25, lon: 120.15 })
+  const it_ = on.hub.incidents.add({ cameras: [{ agent: 'box-1', camera: 'gate' }], ...MINE })
+  on.hub.alert({ incident: it_.incident }, true)
+  await signIn()
+  await on.see('.card__place', '东街 12 号门口')
+  await openCard('越线')
+  await on.see('.task__place', '东街 12 号门口')
+  expect(await on.page.getByRole('link', { name: '在地图中打开' }).getAttribute('href')).toBe('geo:30.25,120.15')
+  expect(on.hub.state.requests.filter((line: string) => line.endsWith('/still'))).toEqual([])
+  await on.page.locator('[data-name=still]').tap()
+  await on.page.waitForFunction(() => ((document.querySelector('img.task__still') as HTMLImageElement | null)?.naturalWidth ?? 0) > 0)
+})
+
+it('opens without a network, with what was tapped, and keeps no answer of the hub', async () => {
+  on.expected = /ERR_INTERNET_DISCONNECTED/
+  const it_ = on.hub.incidents.add({ kind: 'street_light', report: report('灯不亮'), ...MINE })
+  await signIn()
+  await openCard('路灯损坏')
+  await keptPage()
+  await on.page.context().setOffline(true)
+  await next('accept').tap()
+  await on.see('[data-name=waiting]', '1 项等待发送')
+  await on.page.reload()
+  await on.see('[data-name=waiting]', '接单')
+  await on.see('.field__link', '无网络')
+  await on.page.goto(`${on.hub.address}/field`)
+  await on.see('.field__none', '现在没有网络')
+  await on.see('[data-name=waiting]', '接单')
+  expect(it_.history).toEqual([])
+  const kept = await on.page.evaluate(async () => {
+    const names = await caches.keys()
+    const requests = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()))
+    return { names: names.length, paths: requests.flat().map((request) => new URL(request.url).pathname.replace(/-[\w-]+\./, '.')).sort() }
+  })
+  expect(kept).toEqual({ names: 1, paths: ['/assets/index.css', '/assets/index.js', '/field', '/mark.svg'] })
+  // the policy holds for what was kept, too
+  expect(await on.page.evaluate(() => {
+    try {
+      document.createElement('div').innerHTML = '<i></i>'
+      return 'markup'
+    } catch (why) {
+      return (why as Error).name
+    }
+  })).toBe('TypeError')
+  on.expected = /ERR_INTERNET_DISCONNECTED|TrustedHTML|policy: require-trusted-types-for/
+  await on.page.context().setOffline(false)
+  await settledOutbox()
+  await on.see('.card__state', '已派遣')
+  expect(steps(it_)).toEqual(['accept chen'])
+  // whoever signs out is not remembered
+  await on.page.getByRole('button', { name: '退出' }).tap()
+  await on.page.locator('.login').waitFor()
+  expect(await on.page.evaluate(() => localStorage.getItem('signalbox.field.who'))).toBeNull()
+})
+
+it('leaves every other page to the network', async () => {
+  on.expected = /ERR_INTERNET_DISCONNECTED/
+  await signIn()
+  await keptPage()
+  await on.page.context().setOffline(true)
+  await expect(on.page.goto(`${on.hub.address}/alerts`)).rejects.toThrow('ERR_INTERNET_DISCONNECTED')
 })
 
 it('asks the next question of the procedure', async () => {

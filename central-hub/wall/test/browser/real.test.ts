@@ -7,20 +7,20 @@ import { startHub } from '../../dev/hub.js'
 import { isBuilt, startRealHub } from '../../dev/real.js'
 
 type Said = { status: number; body: any }
-type Client = { get(path: string): Promise<Said>; send(method: string, path: string, body: unknown): Promise<Said> }
+type Client = { get(path: string): Promise<Said>; send(method: string, path: string, body: unknown, key?: string): Promise<Said> }
 
 async function signedIn(address: string, token: string): Promise<Client> {
-  const ask = async (method: string, path: string, cookie: string, body?: unknown): Promise<Said & { cookie: string }> => {
+  const ask = async (method: string, path: string, cookie: string, body?: unknown, key?: string): Promise<Said & { cookie: string }> => {
     const bytes = body instanceof Uint8Array
     const response = await fetch(`${address}/api/v1${path}`, {
-      method, headers: { cookie, 'content-type': bytes ? 'image/jpeg' : 'application/json' }, body: body === undefined ? null : bytes ? new Uint8Array(body) : JSON.stringify(body),
+      method, headers: { cookie, 'content-type': bytes ? 'image/jpeg' : 'application/json', ...(key && { 'idempotency-key': key }) }, body: body === undefined ? null : bytes ? new Uint8Array(body) : JSON.stringify(body),
     })
     const text = await response.text()
     const said = response.headers.get('content-type')?.includes('json') && text ? JSON.parse(text) : null
     return { status: response.status, body: said, cookie: response.headers.getSetCookie().map((one) => one.split(';')[0]).join('; ') }
   }
   const { cookie } = await ask('POST', '/session', '', { token })
-  return { get: (path) => ask('GET', path, cookie), send: (method, path, body) => ask(method, path, cookie, body) }
+  return { get: (path) => ask('GET', path, cookie), send: (method, path, body, key) => ask(method, path, cookie, body, key) }
 }
 
 /** The smallest that the hub takes for a JPEG. */
@@ -73,6 +73,17 @@ async function story(operator: Client, chen: Client, unit: () => Promise<unknown
   const [a, b] = [await note('one more', operator.send('POST', '/incidents', { site: 'east', kind: 'rubbish', words: 'a' })), await note('and one', operator.send('POST', '/incidents', { site: 'east', kind: 'rubbish', words: 'b' }))]
   await note('changed meanwhile', operator.send('POST', `/incidents/east/${a.incident}/merge`, { version: 7, with: b.incident }))
   await note('merged', operator.send('POST', `/incidents/east/${a.incident}/merge`, { version: 0, with: b.incident }))
+  await note('merged with itself', operator.send('POST', `/incidents/east/${a.incident}/merge`, { version: 1, with: a.incident }))
+  await note('what is not in it', operator.send('POST', `/incidents/east/${a.incident}/split`, { version: 1, alerts: ['box-1/e1/1'] }))
+  const [key, other] = ['01900000-0000-4000-8000-000000000001', '01900000-0000-4000-8000-000000000002']
+  const again = { site: 'east', kind: 'rubbish', words: 'c' }
+  const once = await note('once', operator.send('POST', '/incidents', again, key))
+  expect(await note('the same again', operator.send('POST', '/incidents', again, key))).toEqual(once)
+  await note('the key for something else', operator.send('POST', '/incidents', { ...again, words: 'd' }, key))
+  const took = await note('a step once', operator.send('POST', `/incidents/east/${once.incident}/steps`, { step: 'acknowledge', version: 0 }, other))
+  expect(await note('again on another version', operator.send('POST', `/incidents/east/${once.incident}/steps`, { step: 'acknowledge', version: 1 }, other))).toEqual(took)
+  await note('sites', chen.get('/sites'))
+  await note('given now', chen.get('/my-incidents'))
   await note('nothing to split', operator.send('POST', `/incidents/east/${a.incident}/split`, { version: 1, alerts: [] }))
   await note('foreign', chen.get('/incidents/east/01900000-0000-7000-8000-000000000000/steps'))
   return said

@@ -83,6 +83,7 @@ function Page(props: { desk: Desk; onSignOut: () => void }) {
           <main class="field__main">
             <ReportForm
               sites={props.desk.sites()}
+              siteName={props.desk.siteName}
               kinds={props.desk.kinds.of}
               onSubmit={(asked, photos) => void props.desk.report(asked, photos).then((kept) => kept && toList())}
             />

@@ -5,13 +5,13 @@ import { ago, t } from '../../language'
 import type { Given, Which } from '../../work-wire'
 import { SeverityTag } from '../Tags'
 import { kindWord } from '../words'
-import { stateWord, stepWord, worded } from '../work-words'
+import { stateWord, stepWord, whereWords, worded } from '../work-words'
 import { stepOf } from '../../field/outbox'
 
 export function GivenList(props: { desk: Field; onOpen: (which: Which) => void; onReport: () => void }) {
   return (
     <main class="field__main">
-      <Show when={props.desk.loaded()} fallback={<p class="field__none">{t().loading}</p>}>
+      <Show when={props.desk.loaded()} fallback={<p class="field__none">{props.desk.link() === 'away' ? t().field.listAway : t().loading}</p>}>
         <Show
           when={props.desk.given().length > 0}
           fallback={
@@ -47,7 +47,7 @@ function Card(props: { desk: Field; given: Given; onOpen: (which: Which) => void
           </span>
         </span>
         <b class="card__kind">{props.given.name ? worded(props.given.name) : kindWord(props.given.kind)}</b>
-        <Show when={props.given.place}>{(place) => <span class="card__place">{place()}</span>}</Show>
+        <Show when={whereWords(props.given)}>{(place) => <span class="card__place">{place()}</span>}</Show>
         <Show when={props.given.words}>{(words) => <span class="card__words">{words()}</span>}</Show>
         <span class="card__when">{t().work.opened(ago(props.desk.now() - Date.parse(props.given.opened_at)))}</span>
         <Show when={pending().length > 0}>

@@ -3,11 +3,12 @@ import { createMemo, createSignal, Match, Show, Switch } from 'solid-js'
 import type { Field } from '../../field/field'
 import { openAfter, stepOf } from '../../field/outbox'
 import { t } from '../../language'
-import type { StepName, Which, Wish, Work } from '../../work-wire'
+import type { Given, StepName, Which, Wish, Work } from '../../work-wire'
 import { ProcedureBox } from '../work/ProcedureBox'
 import { History } from '../work/History'
 import { SeverityTag } from '../Tags'
-import { clockWords, kindName, stateWord } from '../work-words'
+import { openPicture } from '../picture'
+import { clockWords, kindName, stateWord, whereWords } from '../work-words'
 import { PhotoButton, PhotoPick } from '../work/PhotoPick'
 
 /** What one does on the street, in this order. */
@@ -21,7 +22,7 @@ export function Task(props: { desk: Field; which: Which }) {
         <Match when={props.desk.isGone(props.which)}>
           <p class="field__none"><b>{t().work.notGiven}</b></p>
         </Match>
-        <Match when={work()}>{(known) => <Known desk={props.desk} work={known()} />}</Match>
+        <Match when={work()}>{(known) => <Known desk={props.desk} work={known()} given={props.desk.givenOf(props.which)} />}</Match>
         <Match when={true}>
           <p class="field__none">{t().loading}</p>
         </Match>
@@ -30,7 +31,7 @@ export function Task(props: { desk: Field; which: Which }) {
   )
 }
 
-function Known(props: { desk: Field; work: Work }) {
+function Known(props: { desk: Field; work: Work; given: Given | undefined }) {
   const [form, setForm] = createSignal<'note' | 'resolve' | null>(null)
   const pending = createMemo(() => props.desk.pending(props.work))
   const open = createMemo(() => openAfter(props.work.open, pending()))
@@ -50,7 +51,7 @@ function Known(props: { desk: Field; work: Work }) {
         <Show when={clock()}>{(said) => <p class="task__clock" data-over={said().over}>{said().text}</p>}</Show>
       </header>
       <dl class="task__facts">
-        <Show when={place(props.work)}>
+        <Show when={place(props.work, props.given)}>
           {(where) => (
             <div>
               <dt>{t().field.where}</dt>
@@ -58,7 +59,7 @@ function Known(props: { desk: Field; work: Work }) {
             </div>
           )}
         </Show>
-        <Show when={point(props.work)}>
+        <Show when={point(props.work, props.given)}>
           {(address) => (
             <div>
               <dt class="unseen">{t().field.map}</dt>
@@ -75,6 +76,7 @@ function Known(props: { desk: Field; work: Work }) {
           )}
         </Show>
       </dl>
+      <Show when={props.given?.still}>{(still) => <Seen address={still().url} />}</Show>
       <Show when={props.work.procedure && props.work.open.includes('answer') ? props.work.procedure : null}>
         {(procedure) => <ProcedureBox procedure={procedure()} onAnswer={(question, answer) => act({ step: 'answer', question, answer })} busy={pending().some((entry) => stepOf(entry) === 'answer')} />}
       </Show>
@@ -133,14 +135,31 @@ function Words(props: { title: string; hint: string; does: string; needed: boole
   )
 }
 
-/** Where it is: as it was reported; for what cameras saw, as whoever sent one there wrote it. */
-function place(work: Work): string | undefined {
+/** What the camera saw; fetched when it is asked for, since a thin line carries one a minute. */
+function Seen(props: { address: string }) {
+  const [shown, setShown] = createSignal(false)
+  const picture = openPicture(() => props.address)
+  const look = () => (setShown(true), picture.again())
+  return (
+    <Show
+      when={shown() && picture.state() !== 'withheld'}
+      fallback={<button class="button" type="button" onClick={look} data-name="still">{picture.state() === 'withheld' ? t().reason.giveNow : t().field.still}</button>}
+    >
+      <Show when={picture.state() === 'shown'} fallback={<p>{picture.state() === 'broken' ? t().stillBroken : t().loading}</p>}>
+        <img class="task__still" src={props.address} alt={t().field.still} decoding="async" onError={() => void picture.failed()} />
+      </Show>
+    </Show>
+  )
+}
+
+/** Where it is: as it was reported; for what cameras saw, as whoever sent one there wrote it, else the cameras' places. */
+function place(work: Work, given: Given | undefined): string | undefined {
   const sent = work.history.findLast((fact) => (fact.step === 'dispatch' || fact.step === 'assign') && fact.note)
-  return work.report?.place ?? sent?.note
+  return work.report?.place ?? sent?.note ?? (given && whereWords(given)) ?? undefined
 }
 
 /** For the phone's own map. */
-function point(work: Work): string | undefined {
-  const { lat, lon } = work.report ?? {}
+function point(work: Work, given: Given | undefined): string | undefined {
+  const { lat, lon } = work.report ?? given?.cameras.find((one) => one.lat !== null) ?? {}
   return typeof lat === 'number' && typeof lon === 'number' ? `geo:${lat},${lon}` : undefined
 }

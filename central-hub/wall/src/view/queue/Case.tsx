@@ -18,7 +18,7 @@ const SHOWN = 30
 export function Case(props: { desk: Desk; incidents: Incidents; item: Item; onStep: (step: StepName) => void }) {
   const incident = () => props.item.incident
   const work = () => props.item.work
-  const running = () => (work() && !incident().test ? clockWords(work()!, props.desk.now()) : null)
+  const running = () => (incident().test ? null : clockWords(incident(), props.desk.now()))
   return (
     <>
       <header class="case__head" data-severity={incident().severity}>
@@ -28,7 +28,7 @@ export function Case(props: { desk: Desk; incidents: Incidents; item: Item; onSt
           <Show when={incident().test}><span class="tag tag--test">{t().queue.test}</span></Show>
           <Show when={incident().origin !== 'alerts'}><span class="tag">{t().queue.byHand}</span></Show>
           <Show when={(work()?.reopened ?? 0) > 0}><span class="tag">{t().queue.reopened(work()!.reopened)}</span></Show>
-          <Show when={(work()?.level ?? 0) > 0}><span class="tag tag--bad">{t().queue.level(work()!.level)}</span></Show>
+          <Show when={incident().level > 0}><span class="tag tag--bad">{t().queue.level(incident().level)}</span></Show>
         </p>
         <h2 class="case__kind" data-name="case-kind">
           <SeverityShape severity={incident().severity} />
@@ -54,7 +54,7 @@ function Steps(props: { incidents: Incidents; item: Item; onStep: (step: StepNam
   const next = () => (props.item.work ? nextStep(props.item.work) : null)
   const others = createMemo(() => (['dispatch', 'false_alarm', 'resolve', 'close', 'note', 'assign', 'pause', 'resume', 'reopen'] as StepName[]).filter((step) => step !== next() && open().includes(step)))
   const registered = createMemo(() => (['accept', 'arrive'] as StepName[]).filter((step) => open().includes(step)))
-  const waits = () => (props.item.incident.state === 'dispatched' && props.item.work?.assigned ? whomWord(props.item.work.assigned) : null)
+  const waits = () => (props.item.incident.state === 'dispatched' && props.item.incident.assigned ? whomWord(props.item.incident.assigned) : null)
   return (
     <div class="case__steps" aria-busy={props.incidents.busy()}>
       <Show when={next()} fallback={<Show when={waits()}>{(whom) => <p class="case__waits">{t().queue.waitFor(whom())}</p>}</Show>}>

@@ -128,22 +128,28 @@ const sitesOf = (items: readonly Item[]): string[] => [...new Set(items.map((ite
 function Row(props: { desk: Desk; incidents: Incidents; item: Item; chosen: boolean; marked: boolean; onLook: () => void; onMark: (range: boolean) => void }) {
   const incident = () => props.item.incident
   const kind = () => kindName(props.incidents.kinds, incident().kind)
-  const clock = () => (props.item.work && !incident().test ? clockWords(props.item.work, props.desk.now(), true) : null)
+  const clock = () => (incident().test ? null : clockWords(incident(), props.desk.now(), true))
   return (
     <li class="entry" data-key={props.item.key} data-severity={incident().severity} data-chosen={props.chosen} data-marked={props.marked} data-over={isOver(props.item, props.desk.now())} data-state={incident().state} data-test={incident().test}>
       <label class="entry__mark">
         <input type="checkbox" checked={props.marked} aria-label={t().queue.mark(kind())} onClick={(event: MouseEvent) => props.onMark(event.shiftKey)} />
       </label>
       <button class="entry__look" type="button" aria-current={props.chosen ? 'true' : undefined} onClick={props.onLook}>
-        <span class="entry__severity"><SeverityShape severity={incident().severity} /><span class="entry__word">{severityWord(incident())}</span></span>
-        <b class="entry__kind">{kind()}</b>
-        <span class="entry__state">{incident().test ? t().queue.test : stateWord(incident().state)}</span>
-        <span class="entry__place">{placeWords(props.desk, props.item)}</span>
-        <span class="entry__clock" data-over={clock()?.over === true}>{clock()?.text ?? ago(props.desk.now() - Date.parse(incident().clock_from))}</span>
-        <span class="entry__more">
-          <Show when={incident().alerts > 1}><span>{t().queue.alerts(number(incident().alerts))}</span></Show>
-          <Show when={props.item.work?.assigned}>{(to) => <span>→ {whomWord(to())}</span>}</Show>
-          <Show when={(props.item.work?.level ?? 0) > 0}><span title={t().queue.level(props.item.work!.level)}>{t().work.level(props.item.work!.level)}</span></Show>
+        <span class="entry__line">
+          <span class="entry__severity"><SeverityShape severity={incident().severity} /><span class="entry__word">{severityWord(incident())}</span></span>
+          <b class="entry__kind">{kind()}</b>
+        </span>
+        <span class="entry__line">
+          <span class="entry__state">{incident().test ? t().queue.test : stateWord(incident().state)}</span>
+          <span class="entry__place">{placeWords(props.desk, props.item)}</span>
+        </span>
+        <span class="entry__line entry__line--last">
+          <span class="entry__clock" data-over={clock()?.over === true}>{clock()?.text ?? ago(props.desk.now() - Date.parse(incident().clock_from))}</span>
+          <span class="entry__more">
+            <Show when={incident().alerts > 1}><span>{t().queue.alerts(number(incident().alerts))}</span></Show>
+            <Show when={incident().assigned}>{(to) => <span>→ {whomWord(to())}</span>}</Show>
+            <Show when={incident().level > 0}><span title={t().queue.level(incident().level)}>{t().work.level(incident().level)}</span></Show>
+          </span>
         </span>
       </button>
     </li>

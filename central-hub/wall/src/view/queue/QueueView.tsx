@@ -20,6 +20,10 @@ import { DispatchDialog, NoteDialog } from './StepDialogs'
 const ASKING: readonly StepName[] = ['dispatch', 'assign', 'false_alarm', 'note', 'pause', 'reopen']
 /** Whoever has not touched anything for so long is shown the most urgent one. */
 const IDLE_MS = 60_000
+/** So many of those that follow are known before somebody looks. */
+const AHEAD = 2
+/** A key waits so long for what is open. */
+const EARLY_MS = 1500
 /** Right after the page itself showed another incident, a key may still mean the one before. */
 const SETTLE_MS = 700
 
@@ -47,7 +51,27 @@ export function QueueView(props: { desk: Desk; incidents: Incidents }) {
     const idle = props.desk.now() && Date.now() - touched > IDLE_MS && asking() === null && marked().size === 0
     if (!shown() || idle) look(top?.key ?? null, false)
   })
-  createEffect(on(shown, (item) => item && !item.work && props.incidents.want(item.incident)))
+  // the whole work on it, and on those that are looked at next: one key a step needs to know which are open
+  const near = createMemo(
+    () => {
+      const order = items()
+      const at = order.findIndex((item) => item.key === chosen())
+      return at < 0 ? [] : order.slice(at, at + 1 + AHEAD)
+    },
+    [],
+    { equals: (a, b) => a.length === b.length && a.every((item, n) => item.key === b[n]!.key) },
+  )
+  createEffect(on(near, (list) => list.forEach((item) => !item.work && props.incidents.want(item.incident))))
+  // a key that came before the hub's answer
+  let early: { key: string; step: StepName; until: number } | null = null
+  createEffect(
+    on(shown, (item) => {
+      if (!early || !item?.work) return
+      const { key, step, until } = early
+      early = null
+      if (key === item.key && Date.now() < until) ask(step)
+    }),
+  )
 
   const target = (): readonly Item[] => (markedItems().length > 0 ? markedItems() : shown() ? [shown()!] : [])
   const take = async (wish: Wish, on = target()): Promise<void> => {
@@ -90,7 +114,7 @@ export function QueueView(props: { desk: Desk; incidents: Incidents }) {
     touched = Date.now()
     if (!isPlainKey(event) || event.repeat || document.querySelector('dialog[open]')) return
     const by = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key]
-    const step = event.key === 'p' && shown()?.work?.paused ? 'resume' : STEP_KEYS[event.key]
+    const step = event.key === 'p' && shown()?.incident.paused ? 'resume' : STEP_KEYS[event.key]
     const item = shown()
     if (by) move(by)
     else if (event.key === 'Escape') toTop()
@@ -101,7 +125,9 @@ export function QueueView(props: { desk: Desk; incidents: Incidents }) {
       const next = nextStep(item.work)
       if (next && Date.now() - moved > SETTLE_MS) ask(next)
     } else if (step) {
-      if (Date.now() - moved > SETTLE_MS) ask(step)
+      if (Date.now() - moved <= SETTLE_MS) return event.preventDefault()
+      if (item && !item.work && marked().size === 0) early = { key: item.key, step, until: Date.now() + EARLY_MS }
+      else ask(step)
     } else return
     event.preventDefault()
   }

@@ -23,7 +23,7 @@ export function DispatchDialog(props: { desk: Desk; incidents: Incidents; step: 
     event.preventDefault()
     to({ unit: unit.unit })
   }
-  onMount(() => first && props.items.length === 1 && !first.work?.report && (note.value = placeWords(props.desk, first)))
+  onMount(() => first && props.items.length === 1 && first.incident.words === null && (note.value = placeWords(props.desk, first)))
   return (
     <Dialog class="ask" title={props.step === 'assign' ? t().queue.assignTo : t().queue.dispatchTo} onClose={props.onClose}>
       <div class="ask__body" onKeyDown={pressed}>

@@ -9,10 +9,10 @@ export function cameraName(desk: Desk, agent: string, camera: string): string {
 }
 
 /** The place of a report, or the cameras; with the site, where there are several. */
-export function placeWords(desk: Desk, { incident, work }: Pick<Item, 'incident' | 'work'>): string {
+export function placeWords(desk: Desk, { incident }: Pick<Item, 'incident'>): string {
   const cameras = incident.cameras.map(({ agent, camera }) => cameraName(desk, agent, camera))
   const more = cameras.length > 3 ? ` +${cameras.length - 3}` : ''
-  const where = work?.report?.place || cameras.slice(0, 3).join('、') + more
+  const where = incident.place || cameras.slice(0, 3).join('、') + more
   const site = desk.sites().length > 1 || !where ? desk.siteName(incident.site) : ''
   return [where, site].filter(Boolean).join(' · ')
 }

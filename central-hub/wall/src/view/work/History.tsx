@@ -1,8 +1,9 @@
 //! What was done about an incident, the latest first: who, when, what, and their photos.
-import { createMemo, createSignal, For, Show } from 'solid-js'
+import { createMemo, createSignal, For, Match, Show, Switch } from 'solid-js'
 import { photoAddress } from '../../hub'
 import { t } from '../../language'
 import type { Fact, Work } from '../../work-wire'
+import { openPicture } from '../picture'
 import { byWord, moment, stepWord, whomWord, worded } from '../work-words'
 
 /** `lazy`: a photo is fetched when it is asked for, since a thin line carries one a minute. */
@@ -41,15 +42,20 @@ function Line(props: { work: Work; fact: Fact; now: number; lazy: boolean }) {
 
 function Photo(props: { work: Work; file: string; by: string; lazy: boolean }) {
   const [shown, setShown] = createSignal(!props.lazy)
-  const [broken, setBroken] = createSignal(false)
   const address = () => photoAddress(props.work, props.file)
+  const picture = openPicture(address)
   return (
     <Show when={shown()} fallback={<button class="button" type="button" onClick={() => setShown(true)}>{t().work.steps['attach']}</button>}>
-      <Show when={!broken()} fallback={<span>{t().work.photoBroken}</span>}>
-        <a href={address()} target="_blank" rel="noreferrer">
-          <img class="history__photo" src={address()} alt={t().work.photoOf(props.by)} loading="lazy" decoding="async" onError={() => setBroken(true)} />
-        </a>
-      </Show>
+      <Switch fallback={<span>{picture.state() === 'broken' ? t().work.photoBroken : t().loading}</span>}>
+        <Match when={picture.state() === 'shown'}>
+          <a href={address()} target="_blank" rel="noreferrer">
+            <img class="history__photo" src={address()} alt={t().work.photoOf(props.by)} loading="lazy" decoding="async" onError={() => void picture.failed()} />
+          </a>
+        </Match>
+        <Match when={picture.state() === 'withheld'}>
+          <button class="button" type="button" onClick={picture.again}>{t().reason.giveNow}</button>
+        </Match>
+      </Switch>
     </Show>
   )
 }

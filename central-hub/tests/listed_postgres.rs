@@ -1,0 +1,4 @@
+//! [`listed`](listed.rs) on PostgreSQL.
+
+#[path = "listed.rs"]
+mod listed;

@@ -1,0 +1,4 @@
+//! [`once`](once.rs) on PostgreSQL.
+
+#[path = "once.rs"]
+mod once;
