@@ -210,6 +210,7 @@ impl Config {
             &mut broker.key_file,
             &mut store.password_file,
             &mut store.shared_folder,
+            &mut store.evidence_folder,
             &mut wall.folder,
             &mut workflow.procedures,
         ];

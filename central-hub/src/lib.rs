@@ -14,6 +14,7 @@ pub mod config;
 pub mod configs;
 pub mod credential;
 pub mod door;
+pub mod evidence;
 pub mod exchange;
 pub mod hubs;
 pub mod incidents;

@@ -129,7 +129,7 @@ impl Hub {
             tokio::spawn(configs::run(address.clone(), store.clone(), leads.clone(), stop_link.clone()));
         let among = name.map(|_| leads.clone());
         let link = Link { broker: address, arrivals: to_writer, acks, hearing, among, store: store.clone() };
-        let work = Arc::new(Work::open(&config.workflow, store.shared())?);
+        let work = Arc::new(Work::open(&config.workflow)?);
         let clocks = tokio::spawn(watch_clocks(store.clone(), work.rules.clone(), stop_link.clone()));
         let publisher = Publisher::open(&config.audit)?;
         let limits = config.people.limits();

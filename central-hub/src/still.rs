@@ -1,14 +1,7 @@
-//! Stills on disk: what counts as one, and how it is written so that it is there whole or not at all.
+//! What counts as a still.
 //!
-//! A still comes already covered and stripped by its agent; here a picture that still carries
-//! metadata is refused. Which alert has one is the database's.
-
-use std::fs::{DirBuilder, File};
-use std::io::{self, Write};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
-
-use protocol::AlertId;
+//! It comes already covered and stripped by its agent; here a picture that still carries metadata is refused. Where it
+//! is kept is [`crate::evidence`]'s, which alert has one the database's.
 
 /// Why some bytes are no still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -70,40 +63,6 @@ pub fn check(bytes: &[u8]) -> Result<(), NoStill> {
             _ => {}
         }
     }
-}
-
-/// Where an alert's still is kept below the data folder. Ids hold no separators and no dots.
-pub fn path(data: &Path, id: &AlertId) -> PathBuf {
-    folder(data, id).join(format!("{}.jpg", id.seq))
-}
-
-fn folder(data: &Path, id: &AlertId) -> PathBuf {
-    data.join("stills").join(id.agent.as_str()).join(id.epoch.as_str())
-}
-
-/// Writes a still so that it survives a power cut once this returns. Blocking.
-pub fn write(data: &Path, id: &AlertId, bytes: &[u8]) -> io::Result<()> {
-    let folder = folder(data, id);
-    DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-    // Two uploads of one still at a time must not share a file.
-    let mut unique = [0u8; 8];
-    getrandom::fill(&mut unique).map_err(|e| io::Error::other(e.to_string()))?;
-    let next = folder.join(format!("{}.{}.part", id.seq, crate::credential::hex(&unique)));
-    let written = (|| {
-        let mut file = File::create_new(&next)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&next, path(data, id))
-    })();
-    if written.is_err() {
-        let _ = std::fs::remove_file(&next);
-    }
-    written?;
-    // The name must survive as well, and so must the folders that may be new.
-    for level in folder.ancestors().take(4) {
-        File::open(level)?.sync_all()?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod deliveries;
 mod engine;
 pub mod exchange;
 pub mod figures;
+mod ground;
 pub mod handover;
 pub mod hubs;
 pub mod incidents;
@@ -51,6 +52,7 @@ use tokio::sync::watch;
 pub use self::settings::Settings;
 use crate::clock::now_ms;
 use crate::credential;
+use crate::evidence::{self, Evidence};
 use engine::Pools;
 pub use engine::Row;
 pub use sql::{Bind, Sql, of_sites, sql, sql_for};
@@ -119,6 +121,7 @@ pub struct Store(Arc<Opened>);
 struct Opened {
     data: PathBuf,
     shared: PathBuf,
+    evidence: Evidence,
     pools: Pools,
     hub_epoch: Epoch,
     /// The latest change that this process knows to be committed.
@@ -147,11 +150,13 @@ impl Store {
         let latest = watch::Sender::new(0);
         let hub_epoch = first_rows(&pools, &latest, data).await?;
         let shared = settings.shared_folder.clone().unwrap_or_else(|| data.to_owned());
+        let evidence = evidence_of(settings, &shared)?;
         let (rules, audit_hash) = (incidents::RuleBook::default(), OnceLock::new());
         let (data, offset_minutes) = (data.to_owned(), OnceLock::new());
         let store = Self(Arc::new(Opened {
             data,
             shared,
+            evidence,
             pools,
             hub_epoch,
             latest,
@@ -179,6 +184,11 @@ impl Store {
     /// The folder for what is too large or too secret for the database, of all hubs on it.
     pub fn shared(&self) -> &Path {
         &self.0.shared
+    }
+
+    /// Where pictures are.
+    pub fn evidence(&self) -> &Evidence {
+        &self.0.evidence
     }
 
     /// Minted with the database: an agent that sees a new one sends again what it still holds.
@@ -254,6 +264,18 @@ fn closed_file(path: &Path) -> std::io::Result<File> {
 }
 
 /// The hub's epoch and the first operator, made together or not at all.
+/// The folder of pictures: one that is named must be there, the hub's own is made.
+fn evidence_of(settings: &Settings, shared: &Path) -> Result<Evidence, StoreError> {
+    let path = settings.evidence_folder.as_deref().unwrap_or(shared);
+    let fail = |doing| move |source| StoreError::File { doing, path: path.to_owned(), source };
+    if settings.evidence_folder.is_none() {
+        evidence::make_own(path).map_err(fail("make"))?;
+    }
+    Evidence::open(path).map_err(fail(
+        "open the folder of stills and photos ([store] evidence_folder: is its disk mounted? 请检查图片存放目录是否已挂载)",
+    ))
+}
+
 async fn first_rows(pools: &Pools, latest: &watch::Sender<i64>, data: &Path) -> Result<Epoch, StoreError> {
     let read = || sql("SELECT value FROM meta WHERE name = 'hub_epoch'");
     let epoch = match Read(pools).optional::<(String,)>(read()).await? {

@@ -2,9 +2,9 @@
 
 mod world;
 
+use central_hub::evidence::Key;
 use central_hub::ingest::read;
 use central_hub::retention::{Retention, sweep};
-use central_hub::still;
 use central_hub::store::alerts::Filter;
 use central_hub::store::records::SettledCache;
 use central_hub::store::{Store, sql};
@@ -68,7 +68,7 @@ async fn what_is_too_old_goes_once_nobody_works_on_it_and_does_not_come_back() {
     hub.send(1..=5, 1, 181).await;
     hub.send(6..=9, 2, 179).await;
     let id = AlertId { agent: "gate".parse().unwrap(), epoch: "e1".parse().unwrap(), seq: 2 };
-    still::write(hub.store.shared(), &id, b"picture").unwrap();
+    hub.store.evidence().put(&Key::still(&id), b"picture").await.unwrap();
     hub.store.put_still(&id, 7, &[0; 32]).await.unwrap();
 
     let retention = Retention::default();
@@ -76,7 +76,7 @@ async fn what_is_too_old_goes_once_nobody_works_on_it_and_does_not_come_back() {
     hub.close_all().await;
     assert_eq!(sweep(&hub.store, &retention, NOW).await.unwrap(), 5);
     assert_eq!(hub.seqs().await, [6, 7, 8, 9]);
-    assert!(!still::path(hub.store.shared(), &id).exists());
+    assert!(hub.store.evidence().get(&Key::still(&id)).await.is_err());
     let (records,): (i64,) = hub.store.read().one(sql("SELECT count(*) FROM records")).await.unwrap();
     assert_eq!(records, 4);
     assert_eq!(hub.store.swept_at().await.unwrap(), Some(NOW));

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::http::Method;
 use central_hub::credential::random_token;
-use central_hub::still;
+use central_hub::evidence::Key;
 use central_hub::store::Store;
 use central_hub::store::incidents::{Filter, Order, States};
 use central_hub::store::people::By;
@@ -166,9 +166,7 @@ fn expected(asker: &Asker, row: &Row, object: usize) -> u16 {
 async fn prepare(store: &Store) -> Vec<Asker> {
     for agent in ["gate", "yard"] {
         let id = AlertId { agent: agent.parse().unwrap(), epoch: "e1".parse().unwrap(), seq: 1 };
-        let path = still::path(store.shared(), &id);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, b"\xff\xd8\xff\xd9").unwrap();
+        store.evidence().put(&Key::still(&id), b"\xff\xd8\xff\xd9").await.unwrap();
         store.put_still(&id, 4, &[0; 32]).await.unwrap();
     }
     let clerk = Grants::new([grant(Role::Operator)]).unwrap();

@@ -6,13 +6,20 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use central_hub::ingest::read;
+use central_hub::places::read_list;
+use central_hub::store::incidents::{Filter, Order};
+use central_hub::store::records::SettledCache;
 use central_hub::store::reports::{Point, Report};
 use central_hub::store::steps::{Case, Taken, Wish};
 use central_hub::store::units::{AreaView, UnitView};
 use central_hub::store::{Store, sql};
 use central_hub::work::watch::Watch;
 use central_hub::work::{Rules, Workflow};
+use hub_core::rights::Sites;
 use hub_core::workflow::{Actor, Assignee, Refusal, Role, State, Step, StepKind};
+use protocol::Timestamp;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 struct Township {
@@ -328,6 +335,72 @@ async fn a_grid_area_proposes_whose_ground_it_is() {
     assert_eq!(resolved.count, 1);
     assert!(township.store.handover("market", 0, 1).await.unwrap().notes.is_empty());
     assert!(township.folder.path().exists());
+}
+
+/// Two cameras in two areas, alerts that come in one batch, in time's order, and against it: each time it is proposed to
+/// whom the ground of the first of them belongs to, unless somebody was faster.
+#[tokio::test]
+async fn what_alerts_open_is_proposed_to_whose_ground_the_first_camera_stands_on() {
+    /// 2026-11-23, 20:00 in Shanghai.
+    const EVENING: i64 = 1_795_435_200_000;
+    for order in [&[&[1, 2][..]][..], &[&[1], &[2]], &[&[2], &[1]]] {
+        let township = Township::new().await;
+        let store = &township.store;
+        world::enrol(store, "market", "gate").await;
+        let places = "site,agent,camera,x,y,neighbours\nmarket,gate,c0,500,0,gate/c1\nmarket,gate,c1,5,5,gate/c2\n\
+            market,gate,c2,15,5,\n";
+        store.put_places(&read_list(places).unwrap()).await.unwrap();
+        for (area, left, member) in [("west", 0.0, "zhao"), ("east", 10.0, "qian")] {
+            let outline = vec![[left, 0.0], [left + 10.0, 0.0], [left + 10.0, 10.0], [left, 10.0]];
+            let area = AreaView {
+                site: "market".into(),
+                area: area.into(),
+                name: area.into(),
+                plane: "plan".into(),
+                outline,
+                unit: None,
+                member: Some(member.into()),
+            };
+            store.put_area(&area, "li").await.unwrap();
+        }
+        let mut cache = SettledCache::default();
+        let now = store.time().await.unwrap();
+        let mut send = async |seqs: &[u64]| {
+            let records = seqs.iter().map(|seq| {
+                let at = Timestamp::from_unix_ms(EVENING + seq.cast_signed() * 1_000);
+                json!({ "epoch": "e1", "seq": seq + 1, "at": at, "type": "raised", "camera": format!("c{seq}"),
+                    "kind": "LineDetector/Crossed", "rule": "line-a", "severity": "high", "still": { "state": "pending" } })
+            });
+            let message = json!({ "v": 1, "records": Value::from_iter(records) }).to_string();
+            let arrival = read("signalbox/v1/market/gate/alert", message.as_bytes(), now).unwrap();
+            store.commit(&mut cache, &[arrival]).await.unwrap();
+            store.give_due(&township.rules, now).await.unwrap();
+        };
+        for seqs in order {
+            send(seqs).await;
+        }
+        let filter = Filter::default();
+        let open = async || store.incidents(&Sites::All, &filter, Order::Urgent, None, 9).await.unwrap().0;
+        let incident = open().await.remove(0).incident;
+        let case = township.case(&incident).await;
+        assert_eq!(case.standing.assigned, Some(Assignee::Member("zhao".into())), "{order:?}");
+        let proposed = case.history.iter().rfind(|f| f.kind == "assign").unwrap();
+        assert_eq!((proposed.actor.as_str(), &proposed.data()["area"]), ("hub", &json!("west")));
+        assert_eq!(proposed.data()["camera"], "gate/c1");
+        assert_eq!(store.given_to("zhao").await.unwrap().len(), 1);
+        assert_eq!(case.row.version, 0, "nobody did anything");
+
+        // One that stands nowhere was first after all: nothing changes. Then somebody decides, and that stays.
+        send(&[0]).await;
+        let facts = township.case(&incident).await.history.len();
+        assert_eq!(facts, case.history.len());
+        let to = Some(Assignee::Member("sun".into()));
+        township.done(&incident, &li(), Step { to: to.clone(), ..Step::new(StepKind::Assign) }).await;
+        let look = "UPDATE incidents SET due_at = 0 WHERE site = 'market' AND incident = $1";
+        township.set(look, &incident).await;
+        store.give_due(&township.rules, now).await.unwrap();
+        assert_eq!(township.case(&incident).await.standing.assigned, to);
+    }
 }
 
 #[tokio::test]

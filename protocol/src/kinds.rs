@@ -8,6 +8,15 @@
 //! 1 raised by hand on video, 2 motion, 3 object left, 4 object removed, 5 tripwire, 6 intrusion, 7 wrong
 //! way, 8 loitering, 9 flow, 10 density, 11 picture abnormal, 12 fast motion. The 2022 edition kept these
 //! numbers and added 13, picture covered. Its tables define no type for method 7, so none is given there.
+//!
+//! The standard's own text is not free to read, so every code that the table uses was compared with two public
+//! transcriptions at least: methods, types and priorities with the interface descriptions of [Qiniu] and [Volcengine]
+//! and with [this article][article], `EventType` with the article and with [gb-cms]. They agree in every code.
+//!
+//! [Qiniu]: https://developer.qiniu.com/qvs/7775/gb-alarm-events-list
+//! [Volcengine]: https://www.volcengine.com/docs/6521/129581
+//! [article]: https://blog.csdn.net/xuejianhui/article/details/99513079
+//! [gb-cms]: https://github.com/lkmio/gb-cms/blob/11cfb29c242417fbbbd5b816b092146f2e5ac886/stack/alarm.go
 
 use std::fmt::Write;
 
@@ -130,6 +139,23 @@ What each kind of incident is called by other systems. Written by `cargo run -p 
   is video (视频报警), method 7 other (其他报警), for which the standard defines no type.
   Only the codes are mapped here: Signalbox speaks no GB/T 28181 signalling itself.
 - CAP: OASIS Common Alerting Protocol 1.2. The urgency is that of an incident that is being worked on; of one that is over it is `Past`.
+
+The codes of GB/T 28181 were compared with two public transcriptions of the standard at least, which agree 代码均与至少两份公开资料核对一致:
+
+| field | code | the standard's word 标准用语 | compared with |
+|---|---|---|---|
+| AlarmMethod | 5 | 视频报警 | [Qiniu], [Volcengine], [article] |
+| AlarmMethod | 7 | 其他报警 | [Qiniu], [Volcengine], [article] |
+| AlarmType (method 5) | 5 | 绊线检测报警 | [Qiniu], [Volcengine] |
+| AlarmType (method 5) | 6 | 入侵检测报警 | [Qiniu], [Volcengine], [article] |
+| AlarmType (method 5) | 8 | 徘徊检测报警 | [Qiniu], [Volcengine] |
+| EventType (type 6) | 1 | 进入区域 | [article], [gb-cms] |
+| AlarmPriority | 1 to 4 | 一级警情 to 四级警情 | [Volcengine], [article] |
+
+[Qiniu]: https://developer.qiniu.com/qvs/7775/gb-alarm-events-list
+[Volcengine]: https://www.volcengine.com/docs/6521/129581
+[article]: https://blog.csdn.net/xuejianhui/article/details/99513079
+[gb-cms]: https://github.com/lkmio/gb-cms/blob/11cfb29c242417fbbbd5b816b092146f2e5ac886/stack/alarm.go
 
 | kind | 中文 | English | ONVIF topic | AlarmMethod | AlarmType | CAP category | CAP urgency |
 |---|---|---|---|---|---|---|---|

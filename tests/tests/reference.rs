@@ -25,7 +25,8 @@ struct Sources(Vec<(PathBuf, String)>);
 impl Sources {
     fn of(program: &str) -> Self {
         let mut files = Vec::new();
-        let mut folders = vec![workspace().join(program).join("src")];
+        let root = workspace().join(program).join("src");
+        let mut folders = vec![root.clone()];
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(&folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -33,7 +34,7 @@ impl Sources {
                     folders.push(path);
                 } else if path.extension().is_some_and(|e| e == "rs") {
                     let text = std::fs::read_to_string(&path).unwrap();
-                    files.push((path, text));
+                    files.push((path.strip_prefix(&root).unwrap().to_owned(), text));
                 }
             }
         }

@@ -11,7 +11,7 @@ use protocol::{AlertId, Epoch};
 
 use super::AgentApi;
 use super::caller::{self, Caller};
-use crate::still;
+use crate::evidence::Key;
 use crate::web::Refusal;
 
 type AlertPath = Result<Path<(Epoch, u64)>, PathRejection>;
@@ -45,7 +45,7 @@ pub(super) async fn still(
     if api.store.still_digest(&id).await?.is_none() {
         return Err(missing());
     }
-    let bytes = tokio::fs::read(still::path(api.store.shared(), &id)).await.map_err(|error| {
+    let bytes = api.store.evidence().get(&Key::still(&id)).await.map_err(|error| {
         tracing::error!(agent = %id.agent, %error, "still not read");
         missing()
     })?;

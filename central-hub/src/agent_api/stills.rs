@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::AgentApi;
 use super::caller::{self, Caller};
 use crate::credential::same_bytes;
+use crate::evidence::Key;
 use crate::still;
 use crate::web::Refusal;
 
@@ -97,15 +98,10 @@ async fn store(api: &AgentApi, id: &AlertId, bytes: Bytes, sha256: Vec<u8>) -> R
             Err(Refusal::new(StatusCode::CONFLICT, "other_still", message))
         };
     }
-    let (data, to, size) = (api.store.shared().to_owned(), id.clone(), bytes.len());
-    let written = tokio::task::spawn_blocking(move || still::write(&data, &to, &bytes)).await;
-    match written {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
-            tracing::error!(agent = %id.agent, %error, "still not written");
-            return Err(Refusal::internal());
-        }
-        Err(_) => return Err(Refusal::internal()),
+    let size = bytes.len();
+    if let Err(error) = api.store.evidence().put(&Key::still(id), bytes).await {
+        tracing::error!(agent = %id.agent, %error, "still not written");
+        return Err(Refusal::internal());
     }
     api.store.put_still(id, size, &sha256).await?;
     Ok(StatusCode::CREATED)

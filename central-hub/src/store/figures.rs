@@ -106,19 +106,48 @@ pub(super) async fn put(
     Ok(())
 }
 
+/// Sums added to a row, which is made where it is missing: its table, its key, the key's parameters.
+macro_rules! added {
+    ($table:literal, $key:literal, $values:literal) => {
+        sql(concat!(
+            "INSERT INTO ",
+            $table,
+            " (incidents, alerts, false_alarms, ",
+            $key,
+            ") VALUES ($1, $2, $3, ",
+            $values,
+            ")
+            ON CONFLICT (",
+            $key,
+            ") DO UPDATE SET incidents = ",
+            $table,
+            ".incidents + excluded.incidents,
+                alerts = ",
+            $table,
+            ".alerts + excluded.alerts,
+                false_alarms = ",
+            $table,
+            ".false_alarms + excluded.false_alarms"
+        ))
+    };
+}
+
+fn summed<'a>(statement: Sql<'a>, [incidents, alerts, false_alarms]: [i64; 3]) -> Sql<'a> {
+    statement.bind(incidents).bind(alerts).bind(false_alarms)
+}
+
 async fn add(tx: &mut Tx, site: &str, part: &Part, sign: i64) -> Result<(), StoreError> {
     let wrong = if part.false_alarm { sign } else { 0 };
-    let statement = sql(
-        "INSERT INTO figure_hours (site, day, hour, kind, agent, camera, incidents, alerts, false_alarms)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        ON CONFLICT (site, day, hour, kind, agent, camera) DO UPDATE SET
-            incidents = figure_hours.incidents + excluded.incidents,
-            alerts = figure_hours.alerts + excluded.alerts,
-            false_alarms = figure_hours.false_alarms + excluded.false_alarms",
-    );
-    let statement = statement.bind(site).bind(part.day).bind(part.hour).bind(&part.kind);
-    let statement = statement.bind(&part.agent).bind(&part.camera);
-    tx.execute(statement.bind(sign).bind(sign * part.alerts).bind(wrong)).await?;
+    let sums = [sign, sign * part.alerts, wrong];
+    let by_hour = added!("figure_by_hour", "site, day, hour", "$4, $5, $6");
+    tx.execute(summed(by_hour, sums).bind(site).bind(part.day).bind(part.hour)).await?;
+    let by_kind = added!("figure_by_kind", "site, day, kind", "$4, $5, $6");
+    tx.execute(summed(by_kind, sums).bind(site).bind(part.day).bind(&part.kind)).await?;
+    if !part.camera.is_empty() {
+        let by_camera = added!("figure_by_camera", "site, day, agent, camera", "$4, $5, $6, $7");
+        let by_camera = summed(by_camera, sums).bind(site).bind(part.day);
+        tx.execute(by_camera.bind(&part.agent).bind(&part.camera)).await?;
+    }
     for (what, step) in &part.times {
         let statement = sql("INSERT INTO figure_times (site, day, kind, what, bucket, count) VALUES ($1, $2, $3, $4, $5, $6)
             ON CONFLICT (site, day, kind, what, bucket) DO UPDATE SET count = figure_times.count + excluded.count");
@@ -136,27 +165,44 @@ async fn add(tx: &mut Tx, site: &str, part: &Part, sign: i64) -> Result<(), Stor
     Ok(())
 }
 
-/// A statement over a span for both engines: what is selected and from where; by what it is grouped.
-macro_rules! over_span {
-    ($($select:literal),+; $rest:literal) => {
-        sql_for(
-            concat!(
-                $($select),+,
-                " WHERE day >= $1 AND day <= $2 AND ($3 OR site IN (SELECT value FROM json_each($4))) ",
-                $rest
-            ),
-            concat!($($select),+, " WHERE day >= $1 AND day <= $2 AND ($3 OR site = ANY($4)) ", $rest),
-        )
+/// Sums over a span: what is selected of `f`, from which table, by what it is grouped. Keys begin with the site, so
+/// each site's days are looked up; which sites there are is looked up as well, one after the other.
+macro_rules! over {
+    ($span:expr, $table:literal, [$($select:literal),+], $rest:literal) => {
+        match &$span.sites {
+            None => sql(concat!(
+                "WITH RECURSIVE s (site) AS (SELECT min(site) FROM ", $table, " UNION ALL
+                    SELECT (SELECT min(n.site) FROM ", $table, " n WHERE n.site > s.site) FROM s WHERE s.site IS NOT NULL)
+                SELECT ", $($select,)+ " FROM s CROSS JOIN ", $table, " f
+                WHERE f.site = s.site AND f.day >= $1 AND f.day <= $2 ", $rest
+            ))
+            .bind($span.first_day)
+            .bind($span.last_day),
+            Some(sites) => sql_for(
+                concat!(
+                    "SELECT ", $($select,)+ " FROM (SELECT DISTINCT value AS site FROM json_each($3)) s CROSS JOIN ", $table, " f
+                    WHERE f.site = s.site AND f.day >= $1 AND f.day <= $2 ", $rest
+                ),
+                concat!(
+                    "SELECT ", $($select,)+ " FROM ", $table, " f
+                    WHERE f.site = ANY($3) AND f.day >= $1 AND f.day <= $2 ", $rest
+                ),
+            )
+            .bind($span.first_day)
+            .bind($span.last_day)
+            .bind(sites),
+        }
     };
 }
 
-/// Counts of incidents: the site's expression, the name's, and by what it is grouped.
-macro_rules! counts_by {
-    ($site:literal, $name:literal, $group:literal) => {
-        over_span!(
-            "SELECT ", $site, " AS site, ", $name, " AS name, CAST(sum(incidents) AS BIGINT) AS incidents,
-                CAST(sum(alerts) AS BIGINT) AS alerts, CAST(sum(false_alarms) AS BIGINT) AS false_alarms
-                FROM figure_hours";
+/// Counts of incidents: from which table, the site's expression, the name's, and by what it is grouped.
+macro_rules! counts {
+    ($span:expr, $table:literal, $named:literal, $group:literal) => {
+        over!(
+            $span,
+            $table,
+            [$named, " AS name, CAST(sum(f.incidents) AS BIGINT) AS incidents, CAST(sum(f.alerts) AS BIGINT) AS alerts,
+                CAST(sum(f.false_alarms) AS BIGINT) AS false_alarms"],
             $group
         )
     };
@@ -166,27 +212,44 @@ impl Store {
     /// Incidents, their alerts and false alarms. Hours and days are numbers, cameras `AGENT/CAMERA`.
     pub async fn figure_counts(&self, by: By, span: &Span) -> Result<Vec<Counts>, StoreError> {
         let statement = match by {
-            By::Hour => counts_by!("''", "CAST(hour AS TEXT)", "GROUP BY hour ORDER BY hour"),
-            By::Day => counts_by!("''", "CAST(day AS TEXT)", "GROUP BY day ORDER BY day"),
-            By::Kind => counts_by!("''", "kind", "GROUP BY kind ORDER BY kind"),
-            By::Site => counts_by!("site", "site", "GROUP BY site ORDER BY site"),
-            By::Camera => counts_by!(
-                "site",
-                "agent || '/' || camera",
-                "AND camera <> '' GROUP BY site, agent, camera ORDER BY site, agent, camera LIMIT 10000"
+            By::Hour => counts!(
+                span,
+                "figure_by_hour",
+                "'' AS site, CAST(f.hour AS TEXT)",
+                "GROUP BY f.hour ORDER BY f.hour"
+            ),
+            By::Day => counts!(
+                span,
+                "figure_by_kind",
+                "'' AS site, CAST(f.day AS TEXT)",
+                "GROUP BY f.day ORDER BY f.day"
+            ),
+            By::Kind => {
+                counts!(span, "figure_by_kind", "'' AS site, f.kind", "GROUP BY f.kind ORDER BY f.kind")
+            }
+            By::Site => {
+                counts!(span, "figure_by_kind", "f.site AS site, f.site", "GROUP BY f.site ORDER BY f.site")
+            }
+            By::Camera => counts!(
+                span,
+                "figure_by_camera",
+                "f.site AS site, f.agent || '/' || f.camera",
+                "GROUP BY f.site, f.agent, f.camera ORDER BY f.site, f.agent, f.camera LIMIT 10000"
             ),
         };
-        let rows: Vec<Counts> = self.read().all(span.bind(statement)).await?;
+        let rows: Vec<Counts> = self.read().all(statement).await?;
         Ok(rows.into_iter().filter(|row| row.incidents != 0).collect())
     }
 
     /// How long it took until somebody acted, by kind.
     pub async fn figure_durations(&self, span: &Span) -> Result<Vec<Durations>, StoreError> {
-        let statement = over_span!(
-            "SELECT kind, what, bucket, CAST(sum(count) AS BIGINT) AS count FROM figure_times";
-            "GROUP BY kind, what, bucket ORDER BY kind, what, bucket"
+        let statement = over!(
+            span,
+            "figure_times",
+            ["f.kind, f.what, f.bucket, CAST(sum(f.count) AS BIGINT) AS count"],
+            "GROUP BY f.kind, f.what, f.bucket ORDER BY f.kind, f.what, f.bucket"
         );
-        let rows: Vec<(String, String, i64, i64)> = self.read().all(span.bind(statement)).await?;
+        let rows: Vec<(String, String, i64, i64)> = self.read().all(statement).await?;
         let mut all = Vec::new();
         for of_kind in rows.chunk_by(|a, b| (&a.0, &a.1) == (&b.0, &b.1)) {
             let counts: Vec<_> = of_kind.iter().map(|(_, _, step, count)| (*step, *count)).collect();
@@ -202,12 +265,14 @@ impl Store {
 
     /// Incidents that are over, and how many of them were false alarms, by rule.
     pub async fn figure_rules(&self, span: &Span) -> Result<Vec<RuleCounts>, StoreError> {
-        let statement = over_span!(
-            "SELECT site, agent, rule, CAST(sum(incidents) AS BIGINT) AS incidents,
-                CAST(sum(false_alarms) AS BIGINT) AS false_alarms FROM figure_rules";
-            "GROUP BY site, agent, rule ORDER BY site, agent, rule LIMIT 10000"
+        let statement = over!(
+            span,
+            "figure_rules",
+            ["f.site AS site, f.agent AS agent, f.rule AS rule, CAST(sum(f.incidents) AS BIGINT) AS incidents,
+                CAST(sum(f.false_alarms) AS BIGINT) AS false_alarms"],
+            "GROUP BY f.site, f.agent, f.rule ORDER BY f.site, f.agent, f.rule LIMIT 10000"
         );
-        let rows: Vec<RuleCounts> = self.read().all(span.bind(statement)).await?;
+        let rows: Vec<RuleCounts> = self.read().all(statement).await?;
         Ok(rows.into_iter().filter(|row| row.incidents != 0).collect())
     }
 }

@@ -1,13 +1,13 @@
 //! Incidents that people open by hand: what they said, where, and whose ground it is.
 
-use hub_core::area::{Outline, around};
-use hub_core::workflow::{Actor, Assignee, Role};
+use hub_core::workflow::{Actor, Role};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::FromRow;
 
 use super::audit::Note;
 use super::changes::Subject;
+use super::ground::Ground;
 use super::once::{Answer, Before, Once};
 use super::steps::{self, Case, Written};
 use super::{Fault, Store, StoreError, Tx, sql};
@@ -90,14 +90,6 @@ impl Opened {
     }
 }
 
-#[derive(FromRow)]
-struct AreaRow {
-    area: String,
-    outline: String,
-    unit: Option<String>,
-    member: Option<String>,
-}
-
 impl Store {
     /// Opens an incident; its id. Where it lies in a grid area, it is proposed to whom that belongs to.
     pub async fn open_by_hand(&self, rules: &Rules, report: &Report<'_>) -> Result<String, StoreError> {
@@ -130,12 +122,10 @@ impl Store {
             return Ok(opened);
         }
         let (incident, now) = (uuid7()?, now_ms());
-        let area = match report.point {
-            Some(point) => area_around(&mut tx, report.site, point).await?,
-            None => None,
-        };
+        let ground = Ground::of(&mut tx, report.site).await?;
+        let area = report.point.and_then(|point| ground.around(point));
         insert_incident(&mut tx, rules, report, &incident, now).await?;
-        insert_report(&mut tx, report, &incident, area.as_ref().map(|(area, _)| area.as_str())).await?;
+        insert_report(&mut tx, report, &incident, area.as_ref().map(|(area, _)| *area)).await?;
         let opened = Written {
             at: now,
             kind: "opened",
@@ -236,27 +226,4 @@ async fn insert_report(
         .bind(area);
     tx.execute(statement).await?;
     Ok(())
-}
-
-/// The smallest grid area around a point, and whom it belongs to.
-async fn area_around(
-    tx: &mut Tx,
-    site: &str,
-    point: Point,
-) -> Result<Option<(String, Option<Assignee>)>, StoreError> {
-    let (plane, at) = point.on_plane();
-    let text = "SELECT area, outline, unit, member FROM areas WHERE site = $1 AND plane = $2 ORDER BY area";
-    let rows: Vec<AreaRow> = tx.all(sql(text).bind(site).bind(plane)).await?;
-    let outlines: Vec<(Outline, AreaRow)> = rows
-        .into_iter()
-        .filter_map(|row| {
-            let corners = serde_json::from_str(&row.outline).ok()?;
-            Some((Outline::new(corners).ok()?, row))
-        })
-        .collect();
-    let found = around(outlines.iter().map(|(outline, row)| (outline, row)), at);
-    Ok(found.map(|row| {
-        let unit = row.unit.clone().map(Assignee::Unit);
-        (row.area.clone(), unit.or_else(|| row.member.clone().map(Assignee::Member)))
-    }))
 }

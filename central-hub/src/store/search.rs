@@ -11,7 +11,10 @@ use super::{Store, StoreError, Tx, sql, sql_for};
 
 /// An incident's number: its time in milliseconds, and below that what tells those of one millisecond apart.
 const NUMBERS_A_MS: i64 = 1 << 20;
-/// PostgreSQL goes back in time so many months at first, then twice as many, and so on.
+/// So many of the newest are looked through on PostgreSQL without its index of words: a fifth of all of them must fit for a
+/// page to be full, and what fits less often the index finds soon enough.
+const LATEST: i64 = 250;
+/// Then it goes back in time so many months at first, then twice as many, and so on.
 const FIRST_MONTHS: i64 = 1;
 /// About a month. Only whose tokens are named depends on it.
 const MONTH_MS: i64 = 30 * 86_400_000;
@@ -185,7 +188,8 @@ impl Store {
         self.read().all(statement.bind(limit)).await
     }
 
-    /// GIN finds everything that fits and cannot do it in order; so only so much time is asked about at once.
+    /// GIN finds everything that fits and cannot do it in order. So the newest are looked through as they are, which
+    /// answers questions that fit many; and for the rest only so much time is asked about at once.
     async fn search_postgres(
         &self,
         wanted: &Wanted,
@@ -193,23 +197,38 @@ impl Store {
         below: i64,
         limit: u32,
     ) -> Result<Vec<Found>, StoreError> {
-        let statement = sql("SELECT coalesce(min(doc), 0), coalesce(max(doc), 0) FROM search_docs");
-        let (oldest, newest): (i64, i64) = self.read().one(statement).await?;
+        let (everywhere, sites) = wanted.places();
+        let statement = sql("WITH latest AS MATERIALIZED (SELECT doc, site, incident, words FROM search_docs
+                WHERE doc >= $1 AND doc < $2 ORDER BY doc DESC LIMIT $3)
+            SELECT doc, site, incident FROM latest WHERE words @> $4 AND ($5 OR site = ANY($6))
+            ORDER BY doc DESC LIMIT $7");
+        let statement = statement.bind(from).bind(below).bind(LATEST).bind(&wanted.tokens);
+        let mut found: Vec<Found> =
+            self.read().all(statement.bind(everywhere).bind(sites).bind(limit)).await?;
+        let rest = sql("SELECT doc FROM search_docs WHERE doc >= $1 AND doc < $2 ORDER BY doc DESC
+            OFFSET $3 LIMIT 1");
+        let rest = rest.bind(from).bind(below).bind(LATEST - 1);
+        if found.len() >= limit as usize {
+            return Ok(found);
+        }
+        let Some((below,)) = self.read().optional::<(i64,)>(rest).await? else { return Ok(found) };
+        let (oldest,): (i64,) = self.read().one(sql("SELECT coalesce(min(doc), 0) FROM search_docs")).await?;
         let month = |doc: i64| (doc / NUMBERS_A_MS / MONTH_MS).clamp(0, LAST_MONTH);
         let first = month(from.max(oldest));
-        let mut last = month((below - 1).min(newest));
+        let mut last = month(below - 1);
         let mut step = FIRST_MONTHS;
-        let mut found: Vec<Found> = Vec::new();
+        let of_sites: Vec<String> = sites.iter().map(|site| words::facet("site", site)).collect();
         while last >= first && found.len() < limit as usize {
             let begin = (last - step + 1).max(first);
             let months: Vec<String> = (begin..=last).map(month_token).collect();
+            // Everywhere is all sites: the months once more cost nothing.
+            let places = if everywhere { &months } else { &of_sites };
             let statement = sql("SELECT doc, site, incident FROM search_docs
-                WHERE words @> $1 AND words && $2 AND doc >= $3 AND doc < $4
-                    AND ($5 OR site = ANY($6))
-                ORDER BY doc DESC LIMIT $7");
-            let statement = statement.bind(&wanted.tokens).bind(months).bind(from).bind(below);
+                WHERE words @> $1 AND words && $2 AND words && $3 AND doc >= $4 AND doc < $5
+                    AND ($6 OR site = ANY($7))
+                ORDER BY doc DESC LIMIT $8");
+            let statement = statement.bind(&wanted.tokens).bind(&months).bind(places).bind(from).bind(below);
             let more = limit - u32::try_from(found.len()).unwrap_or(limit);
-            let (everywhere, sites) = wanted.places();
             let statement = statement.bind(everywhere).bind(sites).bind(more);
             found.extend(self.read().all::<Found>(statement).await?);
             last = begin - 1;

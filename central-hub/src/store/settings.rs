@@ -13,16 +13,19 @@ pub struct Settings {
     pub url: Option<String>,
     /// The file with the password, mode 600. Default: none.
     pub password_file: Option<PathBuf>,
-    /// With several hubs on one database: the folder that all of them mount, for stills and the authority's keys.
-    /// Default: the data folder.
+    /// With several hubs on one database: the folder that all of them mount, for the authority's keys, and for stills
+    /// and photos. Default: the data folder.
     pub shared_folder: Option<PathBuf>,
+    /// Where stills and photos are kept instead: a disk of their own. It must be there; several hubs all mount it.
+    /// Default: the shared folder.
+    pub evidence_folder: Option<PathBuf>,
     /// Most connections to PostgreSQL, 2 to 100. Default 10.
     pub connections: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { url: None, password_file: None, shared_folder: None, connections: 10 }
+        Self { url: None, password_file: None, shared_folder: None, evidence_folder: None, connections: 10 }
     }
 }
 

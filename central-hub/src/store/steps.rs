@@ -6,6 +6,7 @@
 mod due;
 mod facts;
 mod given;
+mod propose;
 mod read;
 
 use hub_core::clocks::IncidentClock;

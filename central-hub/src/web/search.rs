@@ -5,6 +5,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use futures::{StreamExt, TryStreamExt, stream};
 use hub_core::csv::{self, Cell};
 use hub_core::words;
 use protocol::exchange::{Incident, Severity, State as Stage};
@@ -18,6 +19,8 @@ use super::{App, Refusal};
 use crate::store::search::Wanted;
 
 const MOST: u32 = 200;
+/// So many of those found are read at a time.
+const AT_ONCE: usize = 4;
 /// Rows of one CSV file; what is beyond is the next file's.
 const MOST_ROWS: u32 = 10_000;
 
@@ -168,12 +171,10 @@ fn wanted(question: Question, sites: Option<Vec<String>>) -> Result<Wanted, Refu
 async fn find(app: &App, wanted: Wanted, limit: u32) -> Result<Found, Refusal> {
     let found = app.store.search(&wanted, limit).await?;
     let next = found.last().filter(|_| found.len() == limit as usize).map(|last| last.doc);
-    let mut incidents = Vec::with_capacity(found.len());
-    for one in &found {
-        // It may have become part of another one since.
-        incidents
-            .extend(app.store.told(&app.names, &one.site, &one.incident).await?.map(|told| told.incident));
-    }
+    let told: Vec<_> = found.iter().map(|one| app.store.told(&app.names, &one.site, &one.incident)).collect();
+    let told: Vec<_> = stream::iter(told).buffered(AT_ONCE).try_collect().await?;
+    // It may have become part of another one since.
+    let incidents = told.into_iter().flatten().map(|told| told.incident).collect();
     Ok(Found { incidents, next })
 }
 

@@ -10,7 +10,7 @@ use super::alerts::alert_id;
 use super::looking::{self, Look, Looked};
 use super::scope::{Scope, act};
 use super::{App, Refusal, work};
-use crate::still;
+use crate::evidence::Key;
 
 type StillPath = Result<Path<(AgentId, Epoch, u64)>, PathRejection>;
 
@@ -33,7 +33,7 @@ pub(super) async fn show(
     if app.store.still_digest(&id).await?.is_none() {
         return Err(missing());
     }
-    let bytes = tokio::fs::read(still::path(app.store.shared(), &id)).await.map_err(|error| {
+    let bytes = app.store.evidence().get(&Key::still(&id)).await.map_err(|error| {
         tracing::error!(agent = %id.agent, %error, "still not read");
         missing()
     })?;

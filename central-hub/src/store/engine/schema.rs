@@ -31,6 +31,7 @@ pub(super) const SQLITE: &[Step] = &steps!("sqlite":
     31 "0031_audit_chain",
     40 "0040_outside",
     41 "0041_uptime",
+    43 "0043_figures_apart",
     44 "0044_once",
 );
 pub(super) const POSTGRES: &[Step] = &steps!("postgres":
@@ -43,6 +44,7 @@ pub(super) const POSTGRES: &[Step] = &steps!("postgres":
     31 "0031_audit_chain",
     40 "0040_outside",
     41 "0041_uptime",
+    43 "0043_figures_apart",
     44 "0044_once",
 );
 

@@ -9,7 +9,7 @@ use sqlx::FromRow;
 
 use super::rows;
 use crate::store::alerts::{self, AlertView};
-use crate::store::{Sql, Store, StoreError, of_sites, sql};
+use crate::store::{Sql, Store, StoreError, of_sites, sql, sql_for};
 
 /// An incident by its row.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -67,6 +67,17 @@ pub enum States {
     Open,
     All,
     One(String),
+}
+
+impl States {
+    /// Whether only what is open is listed: there is an index of that.
+    fn are_open(&self) -> bool {
+        match self {
+            Self::Open => true,
+            Self::All => false,
+            Self::One(state) => !matches!(state.as_str(), "resolved" | "closed" | "false_alarm"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,9 +177,19 @@ macro_rules! newest_of_site {
             ORDER BY opened_at DESC, incident DESC LIMIT $8"
     };
 }
+/// Among what is open, by its own index: SQLite would rather walk everything in the wanted order until it has enough.
+macro_rules! open_listing {
+    ($order:ident) => {
+        sql_for(
+            select_incident!("INDEXED BY incidents_open ", open!(), narrowed!(), $order!()),
+            select_incident!(open!(), narrowed!(), $order!()),
+        )
+    };
+}
 macro_rules! open {
     () => {
-        " state NOT IN ('resolved', 'closed', 'false_alarm') "
+        "WHERE state NOT IN ('resolved', 'closed', 'false_alarm') AND ($9 IS NULL OR site = $9)
+            AND ($10 IS NULL OR state = $10)"
     };
 }
 
@@ -213,21 +234,9 @@ impl Store {
     /// Each combination has its own text, so that each finds its index.
     fn listing(filter: &Filter, order: Order) -> Sql<'static> {
         let of_site = filter.site.is_some();
-        match (&filter.states, order, of_site) {
-            (States::Open, Order::Urgent, _) => sql(select_incident!(
-                "WHERE ",
-                open!(),
-                " AND ($9 IS NULL OR site = $9) AND $10 IS NULL",
-                narrowed!(),
-                urgent!()
-            )),
-            (States::Open, Order::Newest, _) => sql(select_incident!(
-                "WHERE ",
-                open!(),
-                " AND ($9 IS NULL OR site = $9) AND $10 IS NULL",
-                narrowed!(),
-                newest!()
-            )),
+        match (filter.states.are_open(), order, of_site) {
+            (true, Order::Urgent, _) => open_listing!(urgent),
+            (true, Order::Newest, _) => open_listing!(newest),
             (_, Order::Newest, true) => sql(select_incident!(
                 "WHERE site = $9 AND ($10 IS NULL OR state = $10)",
                 narrowed!(),

@@ -103,7 +103,8 @@ fn upsert_runs() -> Sql<'static> {
 }
 
 /// State and version are not touched: they are the people's. The deadline says at most that the incident is to be looked
-/// at (0; see `store::steps`): a new one that is no history, one that was settled, one that got worse, one that is by itself again.
+/// at (0; see `store::steps`): a new one that is no history, one that was settled, one that got worse, began earlier or was
+/// seen elsewhere, one that is by itself again.
 fn upsert_clusters() -> Sql<'static> {
     macro_rules! upsert {
         ($select:literal) => {
@@ -123,7 +124,9 @@ fn upsert_clusters() -> Sql<'static> {
                         WHEN incidents.state IN ('resolved', 'closed', 'false_alarm') THEN 0
                         WHEN incidents.alias_of IS NOT NULL AND excluded.alias_of IS NULL THEN 0
                         WHEN incidents.due_at IS NOT NULL AND (incidents.severity <> excluded.severity
-                            OR incidents.clock_from <> excluded.clock_from) THEN 0
+                            OR incidents.clock_from <> excluded.clock_from
+                            OR incidents.opened_at <> excluded.opened_at
+                            OR incidents.cameras <> excluded.cameras) THEN 0
                         ELSE incidents.due_at END"
             )
         };

@@ -10,7 +10,7 @@ use hub_core::workflow::{Facts, Part, State, fold};
 use serde_json::json;
 
 use super::facts::{Written, add};
-use super::{Case, load, save, severity_name};
+use super::{Case, load, propose, save, severity_name};
 use crate::store::audit::Note;
 use crate::store::{Store, StoreError, Tx, audit, sql, sql_for};
 use crate::work::Rules;
@@ -62,6 +62,7 @@ impl Store {
         due.sort_unstable();
         let mut tx = self.write().await?;
         let mut given = 0;
+        let mut sites = propose::Sites::default();
         for (site, incident) in due {
             let Some(mut case) = load(&mut tx, rules, &site, &incident).await? else { continue };
             if case.row.due_at.is_none_or(|at| at > now) {
@@ -69,6 +70,7 @@ impl Store {
             }
             let before = case.standing.state;
             catch_up(&mut tx, rules, &mut case).await?;
+            sites.propose(&mut tx, rules, &mut case).await?;
             let clocks = rules.clocks(&case.row.kind, severity_name(case.row.severity));
             let mut clock = IncidentClock::new(&case.standing, clocks);
             clock.handle(now);
@@ -162,8 +164,9 @@ async fn catch_up(tx: &mut Tx, rules: &Rules, case: &mut Case) -> Result<(), Sto
         _ => rules.reopening.after_resolved,
     };
     let text = sql_for(
+        // By the incident, not by the time of receipt: after that there are all alerts of the site.
         "SELECT at, received_at FROM alerts WHERE site = $1 AND incident IN (SELECT value FROM json_each($2))
-            AND at > $3 AND received_at > $3 ORDER BY received_at LIMIT 1",
+            AND at > $3 AND +received_at > $3 ORDER BY +received_at LIMIT 1",
         "SELECT at, received_at FROM alerts WHERE site = $1 AND incident = ANY($2)
             AND at > $3 AND received_at > $3 ORDER BY received_at LIMIT 1",
     );

@@ -94,10 +94,11 @@ pub(super) async fn of<S: Source>(
     site: &str,
     incident: &str,
 ) -> Result<Vec<FactRow>, StoreError> {
+    // Not by the index of times: SQLite would read all of the site's steps to have them in order.
     let text = "SELECT incident, step, at, kind, actor, role, note, unit, member, data FROM steps
         WHERE site = $1 AND incident IN
             (SELECT $2 UNION ALL SELECT incident FROM incidents WHERE site = $1 AND alias_of = $2)
-        ORDER BY at, step";
+        ORDER BY +at, step";
     tx.rows(sql(text).bind(site).bind(incident)).await
 }
 

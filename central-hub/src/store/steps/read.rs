@@ -55,9 +55,7 @@ pub(super) async fn load<S: Source>(
             incident = survivor;
             continue;
         }
-        let text = "SELECT incident, clock_from FROM incidents WHERE site = $1 AND incident = $2
-            UNION ALL SELECT incident, clock_from FROM incidents WHERE site = $1 AND alias_of = $2";
-        let parts: Vec<(String, i64)> = tx.rows(sql(text).bind(site).bind(&incident)).await?;
+        let parts: Vec<(String, i64)> = tx.rows(parts().bind(site).bind(&incident)).await?;
         let parts = parts.into_iter().map(|(incident, clock_from)| Part { incident, clock_from }).collect();
         let history = facts::of(tx, site, &incident).await?;
         let reporter = "SELECT reporter FROM reports WHERE site = $1 AND incident = $2";
@@ -69,4 +67,15 @@ pub(super) async fn load<S: Source>(
         return Ok(Some(case));
     }
     Ok(None)
+}
+
+/// An incident and what became part of it. SQLite would look through the whole site for the latter.
+fn parts() -> Sql<'static> {
+    sql_for(
+        "SELECT incident, clock_from FROM incidents WHERE site = $1 AND incident = $2
+            UNION ALL SELECT incident, clock_from FROM incidents INDEXED BY incidents_aliases
+                WHERE site = $1 AND alias_of = $2 AND alias_of IS NOT NULL",
+        "SELECT incident, clock_from FROM incidents WHERE site = $1 AND incident = $2
+            UNION ALL SELECT incident, clock_from FROM incidents WHERE site = $1 AND alias_of = $2",
+    )
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::answers::Failure;
 use super::steps::{attach_step, attach_wish, carry_out};
 use super::{IncidentPath, NO_INCIDENT, actor, case, incident_id};
+use crate::evidence;
 use crate::store::attachments::AttachmentRow;
 use crate::store::once::Answer;
 use crate::store::reports::ReportView;
@@ -53,9 +54,7 @@ pub async fn add(
         added_at: 0,
         actor: actor.id.clone(),
     };
-    let (work, name) = (app.work.clone(), id.clone());
-    let written = tokio::task::spawn_blocking(move || work.attachments.write(&name, &picture)).await;
-    if let Err(error) = written.unwrap_or_else(|e| Err(std::io::Error::other(e))) {
+    if let Err(error) = app.store.evidence().put(&evidence::Key::photo(&id), picture).await {
         tracing::error!(%error, "photo not written");
         return Err(Refusal::internal().into());
     }
@@ -73,10 +72,9 @@ pub async fn add(
     if !matches!(carried, Ok((_, true))) {
         // Nothing speaks of this one: neither the row nor the file stays behind.
         app.store.forget_attachment(site.as_str(), id.as_str()).await?;
-        let (work, name) = (app.work.clone(), id.clone());
-        let removed = tokio::task::spawn_blocking(move || work.attachments.remove(&name)).await;
-        if let Err(error) = removed.unwrap_or_else(|e| Err(std::io::Error::other(e))) {
-            tracing::warn!(%error, file = id.as_str(), "photo without a step not removed");
+        let gone = app.store.evidence().delete(vec![evidence::Key::photo(&id)]).await;
+        if !matches!(&gone, Ok(stay) if stay.is_empty()) {
+            tracing::warn!(?gone, file = id.as_str(), "photo without a step not removed");
         }
     }
     Ok(carried?.0)
@@ -100,9 +98,7 @@ pub async fn show(
     if !case.has_part(&row.incident) {
         return Err(missing());
     }
-    let work = app.work.clone();
-    let read = tokio::task::spawn_blocking(move || work.attachments.read(&id)).await;
-    let bytes = read.unwrap_or_else(|e| Err(std::io::Error::other(e))).map_err(|error| {
+    let bytes = app.store.evidence().get(&evidence::Key::photo(&id)).await.map_err(|error| {
         tracing::error!(%error, "photo not read");
         missing()
     })?;

@@ -65,6 +65,7 @@ function detailOf(work: Work, fact: Fact): string {
   const text = (name: string) => (typeof fact.data[name] === 'string' ? (fact.data[name] as string) : '')
   if (fact.step === 'overdue') return t().work.targets[text('target')] ?? text('target')
   if (fact.step === 'escalated') return t().work.level(Number(fact.data['level']) || 1)
+  if (fact.step === 'assign' && text('area')) return t().work.inArea(text('area'), text('camera'))
   if (fact.step === 'answer') return answerWords(work, text('question'), text('answer'))
   return ''
 }
