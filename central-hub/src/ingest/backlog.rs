@@ -11,16 +11,17 @@ use std::time::{Duration, Instant};
 use protocol::AgentId;
 use tokio::sync::Notify;
 
-/// Messages of one agent under way: as many as a box has unacknowledged at its broker.
-const WINDOW: usize = 64;
-/// Payload of one agent under way: sixteen messages of 64 records. One message may be larger.
-const WINDOW_BYTES: usize = 512 * 1024;
+/// Messages of one agent under way: 16 of at most 64 records ...
+const WINDOW: usize = 16;
+/// ... or as many as a box has unacknowledged at its broker, where they are small and few wait: with one record each, 16
+/// between two commits would be little.
+const WINDOW_SMALL: usize = 64;
+/// Together they are no more than this.
+const SMALL_BYTES: usize = 64 * 1024;
 /// Of the broker's queue towards the hub, 1,000 messages, this much is whoever's comes first ...
 const COMMON: usize = 480;
 /// ... and this much is shared by all evenly, so that everybody gets a word in.
 const SHARED: usize = 480;
-/// What one agent may have of the shared part at most.
-const SHARE: usize = 16;
 /// A message that was not committed after this time counts as lost on the way; its agent has it still.
 const FORGOTTEN: Duration = Duration::from_secs(5);
 
@@ -79,13 +80,17 @@ impl Backlog {
         while window.under_way.front().is_some_and(|(begun, _)| *begun + FORGOTTEN <= now) {
             *under_way -= window.pop();
         }
-        let most = match *under_way < COMMON {
-            true => WINDOW,
-            false => (SHARED / (others + 1)).clamp(1, SHARE),
+        let is_common = *under_way < COMMON;
+        let is_small = window.bytes + bytes <= SMALL_BYTES;
+        let most = match (is_common, is_small) {
+            (true, true) => WINDOW_SMALL,
+            (true, false) => WINDOW,
+            (false, _) => (SHARED / (others + 1)).clamp(1, WINDOW),
         };
-        let is_full = window.under_way.len() >= most || window.bytes + bytes > WINDOW_BYTES;
         match window.under_way.front() {
-            Some((oldest, _)) if is_full => Err((window.left.clone(), *oldest + FORGOTTEN)),
+            Some((oldest, _)) if window.under_way.len() >= most => {
+                Err((window.left.clone(), *oldest + FORGOTTEN))
+            }
             _ => {
                 window.under_way.push_back((now, bytes));
                 window.bytes += bytes;
@@ -127,16 +132,20 @@ mod tests {
     #[test]
     fn each_has_its_window_by_number_and_by_size() {
         let (backlog, now) = (Backlog::default(), Instant::now());
-        assert_eq!(fill(&backlog, 0, SMALL, now), WINDOW);
-        assert_eq!(fill(&backlog, 1, 32 * 1024, now), 16, "others have room, and large ones have less");
-        assert_eq!(fill(&backlog, 2, 2 * WINDOW_BYTES, now), 1, "whatever its size, one gets in");
+        assert_eq!(fill(&backlog, 0, SMALL, now), WINDOW_SMALL);
+        assert_eq!(fill(&backlog, 1, 128 * 1024, now), WINDOW, "others have room, and large ones less of it");
+        assert_eq!(
+            fill(&backlog, 2, SMALL_BYTES / 20, now),
+            20,
+            "between the two it is the size that counts"
+        );
         backlog.leave(&agent(0));
         backlog.leave(&agent(1));
-        assert_eq!((fill(&backlog, 0, SMALL, now), fill(&backlog, 1, 32 * 1024, now)), (1, 1));
+        assert_eq!((fill(&backlog, 0, SMALL, now), fill(&backlog, 1, 128 * 1024, now)), (1, 1));
         let later = now + FORGOTTEN;
-        assert_eq!(fill(&backlog, 0, SMALL, later), WINDOW, "what is lost leaves by time");
+        assert_eq!(fill(&backlog, 0, SMALL, later), WINDOW_SMALL, "what is lost leaves by time");
         for n in 0..3 {
-            (0..WINDOW).for_each(|_| backlog.leave(&agent(n)));
+            (0..WINDOW_SMALL).for_each(|_| backlog.leave(&agent(n)));
         }
         assert_eq!(backlog.lock().of.len(), 0, "who has nothing under way is not remembered");
         assert_eq!(backlog.lock().under_way, 0);
@@ -162,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_goes_on_when_something_is_committed() {
         let backlog = Backlog::default();
-        for _ in 0..WINDOW {
+        for _ in 0..WINDOW_SMALL {
             assert!(!backlog.enter(&agent(0), SMALL).await);
         }
         let waiting = tokio::spawn({
