@@ -193,6 +193,7 @@ fn draft(args: &Args, id: &CameraId, networks: &[Network]) -> anyhow::Result<Cam
         pipeline: pipeline.context("--pipeline")?,
         transport: if args.udp { Transport::Udp } else { Transport::Tcp },
         analyse_fps: None,
+        live: Default::default(),
         locked: args.locked,
         lines,
         zones,
