@@ -1,10 +1,11 @@
-//! The hub over HTTPS for its agents: enrolment, renewal, trust, stills (`protocol::enrol`).
+//! The hub over HTTPS for its agents: enrolment, renewal, trust, stills, live video (`protocol::enrol`).
 //!
 //! Who asks, the door says, by the certificate that was shown; nothing in a request names an agent.
 
 mod alerts;
 pub mod caller;
 pub(crate) mod enrol;
+mod live;
 mod stills;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use tokio::sync::Semaphore;
 use crate::ca::Ca;
 use crate::door::quota::Quota;
 use crate::door::tls::Tls;
+use crate::live::Live;
 use crate::store::Store;
 use crate::web::{Refusal, no_such_path, wrong_method};
 
@@ -51,17 +53,19 @@ pub struct AgentApi {
     store: Store,
     ca: Ca,
     tls: Tls,
+    live: Live,
     settings: Arc<Settings>,
     uploads: Arc<Semaphore>,
     redemptions: Arc<Quota>,
 }
 
 impl AgentApi {
-    pub fn new(store: Store, ca: Ca, tls: Tls, settings: Settings) -> Self {
+    pub fn new(store: Store, ca: Ca, tls: Tls, live: Live, settings: Settings) -> Self {
         Self {
             store,
             ca,
             tls,
+            live,
             settings: Arc::new(settings),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             redemptions: Arc::new(Quota::new(WRONG_TOKENS)),
@@ -77,6 +81,7 @@ pub fn router(api: AgentApi) -> Router {
         .route(paths::CONFIRM, post(enrol::confirm))
         .route(paths::TRUST, get(enrol::trust))
         .route(&format!("{}/{{epoch}}/{{seq}}", paths::ALERTS), get(alerts::receipt))
+        .route(&format!("{}/{{camera}}/{{live}}", paths::LIVE), post(live::publish).delete(live::withdraw))
         .route_layer(from_fn(in_time))
         .route(&format!("{}/{{epoch}}/{{seq}}", paths::STILLS), put(stills::receive).get(alerts::still))
         .layer(DefaultBodyLimit::max(BODY_BYTES))

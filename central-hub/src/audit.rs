@@ -29,7 +29,7 @@ pub struct Settings {
     /// A file that the chain's heads are added to each minute in which something was audited: best on another
     /// machine's disk. `audit verify` holds the audit against it. Default: none; the heads stand in the log alone.
     pub heads: Option<PathBuf>,
-    /// What needs a reason first: `view_still`, `view_photo`, `export`, `read_audit`. Default: nothing.
+    /// What needs a reason first: `view_still`, `watch_live`, `view_photo`, `export`, `read_audit`. Default: nothing.
     pub reason_for: Vec<Look>,
 }
 
@@ -190,10 +190,10 @@ mod tests {
     fn settings_name_a_hash_and_looks_that_exist() {
         let read = |text: &str| settings::parse::<Settings>(text, Path::new("hub.toml"));
         let all = read(
-            "hash = \"sm3\"\nreason_for = [\"view_still\", \"view_photo\", \"export\", \"read_audit\"]\n",
+            "hash = \"sm3\"\nreason_for = [\"view_still\", \"watch_live\", \"view_photo\", \"export\", \"read_audit\"]\n",
         )
         .unwrap();
-        assert_eq!((all.hash, all.reason_for.len()), (Algorithm::Sm3, 4));
+        assert_eq!((all.hash, all.reason_for.len()), (Algorithm::Sm3, 5));
         assert!(read("hash = \"md5\"\n").unwrap_err().to_string().contains("sha256 and sm3"));
         assert!(read("reason_for = [\"breathing\"]\n").is_err());
     }

@@ -14,7 +14,7 @@ use crate::retention::{Retention, RetentionError};
 use crate::store::exchange::Names;
 use crate::webhooks::{self, Webhook, WebhookError};
 use crate::work::{Rules, RulesError, Workflow};
-use crate::{audit, people, store};
+use crate::{audit, live, people, store};
 
 /// Where the package puts the settings.
 pub const DEFAULT_FILE: &str = "/etc/signalbox-hub/central-hub.toml";
@@ -28,6 +28,7 @@ pub struct Config {
     pub agents: Agents,
     pub audit: audit::Settings,
     pub broker: Broker,
+    pub live: live::Settings,
     pub people: people::Settings,
     pub store: store::Settings,
     pub wall: Wall,
@@ -272,7 +273,7 @@ impl Config {
 }
 
 /// Where something listens. Both languages: the file is read before anybody is asked for theirs.
-fn address<'d, D: Deserializer<'d>>(from: D) -> Result<SocketAddr, D::Error> {
+pub(crate) fn address<'d, D: Deserializer<'d>>(from: D) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(from)?;
     let wrong = |_| {
         D::Error::custom(format!(

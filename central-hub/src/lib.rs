@@ -19,6 +19,7 @@ pub mod exchange;
 pub mod hubs;
 pub mod incidents;
 pub mod ingest;
+pub mod live;
 pub mod minutes;
 pub mod people;
 pub mod places;

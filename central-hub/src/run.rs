@@ -24,6 +24,7 @@ use crate::incidents::adopt;
 use crate::ingest::backlog::Backlog;
 use crate::ingest::link::{BrokerAddress, Link};
 use crate::ingest::{QUEUED_ACKS, QUEUED_MESSAGES, writer};
+use crate::live::{Live, Orders, Room};
 use crate::minutes;
 use crate::ports::Ports;
 use crate::retention;
@@ -38,6 +39,8 @@ use doors::Entrance;
 
 /// How long a part may take to stop; then it is left behind.
 const STOP_PATIENCE: Duration = Duration::from_millis(700);
+/// Orders about live video that may wait, and answers to them.
+const LIVE_ORDERS: usize = 256;
 /// How long the hub waits for its own link to the broker before it says that it is up.
 const START_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -91,6 +94,7 @@ struct Hub {
     retention: JoinHandle<()>,
     outside: Outside,
     stop_link: CancellationToken,
+    live: Vec<(&'static str, JoinHandle<()>)>,
     entrance: Entrance,
     /// Ends the feeds.
     stop_http: CancellationToken,
@@ -128,6 +132,7 @@ impl Hub {
         let configs =
             tokio::spawn(configs::run(address.clone(), store.clone(), leads.clone(), stop_link.clone()));
         let among = name.map(|_| leads.clone());
+        let (live, live_tasks) = start_live(config, &store, &address, &stop_link).await;
         let link = Link { broker: address, arrivals: to_writer, acks, hearing, among, store: store.clone() };
         let work = Arc::new(Work::open(&config.workflow)?);
         let clocks = tokio::spawn(watch_clocks(store.clone(), work.rules.clone(), stop_link.clone()));
@@ -152,9 +157,9 @@ impl Hub {
             (Some(port), _) => format!(":{port}"),
             (None, external) => external.clone().unwrap_or_default(),
         };
-        let agents = entrance.open_agents(config, &store, told)?.port();
+        let agents = entrance.open_agents(config, &store, live.clone(), told)?.port();
         let stop_http = CancellationToken::new();
-        let app = App::new(store.clone(), config, work, stop_http.clone());
+        let app = App::new(store.clone(), config, work, live, stop_http.clone());
         let http = entrance.open_wall(config, web::router(app, wall_folder(config)?))?.port();
         let ports = Ports { http, agents, mqtt };
         ports.write(data).with_context(|| format!("cannot write {}", Ports::path(data).display()))?;
@@ -177,6 +182,7 @@ impl Hub {
             retention,
             outside,
             stop_link,
+            live: live_tasks,
             entrance,
             stop_http,
         })
@@ -189,6 +195,9 @@ impl Hub {
         self.stop_http.cancel();
         self.entrance.close(STOP_PATIENCE).await;
         self.stop_link.cancel();
+        for (part, task) in self.live {
+            finish(part, task).await;
+        }
         finish("link", self.link).await;
         finish("configs", self.configs).await;
         finish("uptime", self.uptime).await;
@@ -229,6 +238,29 @@ async fn start_broker(
     let broker = Broker::start(store.clone(), peers.clone(), backlog.clone()).await?;
     tracing::info!(address = %broker.address(), "broker listening behind the door");
     Ok((broker.for_hub(), Some(broker)))
+}
+
+/// Alerts matter more than live video: without its port the hub runs on without it.
+async fn start_live(
+    config: &Config,
+    store: &Store,
+    broker: &BrokerAddress,
+    stop: &CancellationToken,
+) -> (Live, Vec<(&'static str, JoinHandle<()>)>) {
+    let (commands, to_boxes) = mpsc::channel(LIVE_ORDERS);
+    let (heard, replies) = mpsc::channel(LIVE_ORDERS);
+    match Room::open(&config.live, store.clone(), commands, replies).await {
+        Ok((room, live)) => {
+            let orders = Orders { broker: broker.clone(), commands: to_boxes, replies: heard };
+            let room = tokio::spawn(room.run(stop.clone()));
+            (live, vec![("live", room), ("live orders", tokio::spawn(orders.run(stop.clone())))])
+        }
+        Err(error) => {
+            let error = doors::not_opened("[live]", config.live.listen, &error);
+            tracing::error!(%error, "no live video");
+            (Live::closed(), Vec::new())
+        }
+    }
 }
 
 fn wall_folder(config: &Config) -> anyhow::Result<Option<PathBuf>> {

@@ -11,6 +11,7 @@ mod error;
 mod feed;
 mod figures;
 mod incidents;
+pub(crate) mod live;
 mod login;
 pub mod looking;
 mod once;
@@ -41,6 +42,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::config::Config;
+use crate::live::Live;
 use crate::store::Store;
 use crate::store::exchange::Names;
 use crate::store::sessions::Limits;
@@ -78,6 +80,8 @@ pub struct App {
     pub limits: Limits,
     /// Rules and folders for working on incidents.
     pub work: Arc<Work>,
+    /// Who watches live, and the way to it.
+    pub live: Live,
     /// What needs a reason.
     reason_for: Arc<[Look]>,
     recent: Arc<Recent>,
@@ -87,7 +91,7 @@ pub struct App {
 }
 
 impl App {
-    pub fn new(store: Store, config: &Config, work: Arc<Work>, stop: CancellationToken) -> Self {
+    pub fn new(store: Store, config: &Config, work: Arc<Work>, live: Live, stop: CancellationToken) -> Self {
         let names = Arc::new(config.names(store.hub_epoch()));
         Self {
             store,
@@ -97,6 +101,7 @@ impl App {
             tls: config.wall_tls(),
             limits: config.people.limits(),
             work,
+            live,
             reason_for: config.audit.reason_for.clone().into(),
             recent: Arc::default(),
             password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
@@ -149,6 +154,9 @@ pub fn routes() -> Routes {
         .put("/sites/{site}/places/{agent}/{camera}", places::put)
         .delete("/sites/{site}/places/{agent}/{camera}", places::remove)
         .get("/agents", agents::list)
+        .get("/cameras/{agent}/{camera}/live", live::show)
+        .post("/cameras/{agent}/{camera}/live", live::watch)
+        .delete("/cameras/{agent}/{camera}/live/{viewing}", live::leave)
         .get("/search", search::search)
         .get("/incidents/{site}/{incident}/exchange", search::exchange)
         .get("/export/incidents.csv", search::export)

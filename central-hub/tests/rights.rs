@@ -22,7 +22,7 @@ use central_hub::web::scope::Access;
 use hub_core::rights::{Grant, Grants, Reach, Role, Sites};
 use matrix::{Of, Row, rows};
 use protocol::AlertId;
-use serde_json::Value;
+use serde_json::{Value, json};
 use world::{World, message, runtime};
 
 /// Somebody who asks.
@@ -79,6 +79,7 @@ fn whoever_asks_gets_what_the_table_says() {
         let mut link = world.connect(agent, papers).unwrap();
         let base = format!("signalbox/v1/{}/{agent}", site_of(agent));
         link.subscribe(&format!("{base}/ack"));
+        link.publish(&format!("{base}/status"), &status());
         link.publish(&format!("{base}/alert"), &message([1]));
         assert_eq!(link.ack().unwrap().settled_through, 1);
     }
@@ -122,6 +123,12 @@ fn whoever_asks_gets_what_the_table_says() {
     sites_are_told(&world, &askers);
     what_is_given_is_seen(&world, &store, &askers);
     other_methods_are_refused(&world);
+}
+
+/// One camera.
+fn status() -> Value {
+    let camera = json!({ "camera": "c1", "state": "live", "since": "2026-11-24T08:00:00.000Z" });
+    json!({ "v": 1, "state": "online", "cameras": [camera] })
 }
 
 fn site_of(agent: &str) -> &'static str {

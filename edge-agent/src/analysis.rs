@@ -17,6 +17,7 @@ use crate::decode::Frame;
 use crate::detect::ObjectDetector;
 use crate::drill::Drills;
 use crate::figures::Figures;
+use crate::live::Live;
 use crate::pipeline::Pipeline;
 pub use mailbox::{Mailbox, Work};
 
@@ -104,6 +105,7 @@ pub struct Analysis {
     alerts: SyncSender<Event>,
     drills: Drills,
     ids: Vec<CameraId>,
+    live: Option<Live>,
 }
 
 impl Analysis {
@@ -113,12 +115,12 @@ impl Analysis {
         figures: Arc<Figures>,
         alerts: SyncSender<Event>,
     ) -> Self {
-        Self { detectors, cameras, figures, alerts, drills: Drills::default(), ids: Vec::new() }
+        Self { detectors, cameras, figures, alerts, drills: Drills::default(), ids: Vec::new(), live: None }
     }
 
-    /// Serves those who ask for test alarms. `ids`: the cameras' in their order.
-    pub fn with_drills(self, drills: Drills, ids: Vec<CameraId>) -> Self {
-        Self { drills, ids, ..self }
+    /// Serves those who ask for test alarms, and those who watch. `ids`: the cameras' in their order.
+    pub fn serving(self, drills: Drills, live: Live, ids: Vec<CameraId>) -> Self {
+        Self { drills, ids, live: Some(live), ..self }
     }
 
     /// Runs until the mailbox is closed.
@@ -143,6 +145,9 @@ impl Analysis {
                 return self.figures.failed(camera);
             }
         };
+        if let (Some(live), Some(id)) = (&self.live, self.ids.get(camera)) {
+            live.analysed(id, frame.media_time, &detections);
+        }
         let mut step = watched.view.step(&frame, &detections);
         self.figures.analysed(camera, frame.seen_at.elapsed());
         step.show_where_they_are();
@@ -156,6 +161,9 @@ impl Analysis {
     }
 
     fn discontinuity(&mut self, camera: usize) {
+        if let (Some(live), Some(id)) = (&self.live, self.ids.get(camera)) {
+            live.broken(id);
+        }
         if let Some((stamp, findings)) = self.cameras[camera].view.discontinuity()
             && !findings.is_empty()
         {

@@ -29,6 +29,7 @@ use settings::Secret;
 use crate::decode::{self, Frame, Purpose};
 use crate::discover::Network;
 use crate::hardware::Profile;
+use crate::live::LivePolicy;
 use crate::pipeline::{Line, Zone};
 use crate::secrets::{Secrets, SecretsError};
 pub use timeline::Break;
@@ -60,6 +61,10 @@ pub struct CameraConfig {
     /// Most frames a second that are analysed; 0 for all. Default: the pipeline's `analyse_fps`.
     #[serde(default)]
     pub analyse_fps: Option<f32>,
+    /// Whether this camera may be watched live: "covered", with the heads of all persons filled, or "off".
+    /// Default: "covered".
+    #[serde(default)]
+    pub live: LivePolicy,
     /// Whether nobody may change this camera from afar. Default: false.
     #[serde(default)]
     pub locked: bool,

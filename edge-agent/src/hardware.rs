@@ -188,7 +188,7 @@ fn cure(element: &str) -> String {
     let package = match element {
         e if e.starts_with("avdec_") => "gstreamer1.0-libav",
         e if e.starts_with("va") || e.starts_with("v4l2codecs") => "gstreamer1.0-plugins-bad",
-        "h264parse" | "h265parse" | "openh264dec" => "gstreamer1.0-plugins-bad",
+        "h264parse" | "h265parse" | "openh264dec" | "openh264enc" => "gstreamer1.0-plugins-bad",
         "appsink" | "parsebin" => "gstreamer1.0-plugins-base",
         "rtspsrc" | "rtph264depay" | "rtph265depay" | "filesrc" | "jpegdec" => "gstreamer1.0-plugins-good",
         e if e.starts_with("v4l2") => "gstreamer1.0-plugins-good",

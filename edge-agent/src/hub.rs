@@ -7,7 +7,8 @@ mod answer;
 use std::time::Duration;
 
 use protocol::enrol::{
-    ALERTS, CONFIRM, Enrolment, REDEEM, RENEW, Receipt, Redeem, RefusalCode, Renew, STILLS, TRUST, Trust,
+    ALERTS, CONFIRM, Enrolment, LIVE, REDEEM, RENEW, Receipt, Redeem, RefusalCode, Renew, STILLS, TRUST,
+    Trust,
 };
 use reqwest::{Method, RequestBuilder, StatusCode};
 use rustls::ClientConfig;
@@ -20,6 +21,8 @@ const WHOLE: Duration = Duration::from_secs(15);
 /// Shorter than the hub's own patience with a connection that says nothing.
 const IDLE: Duration = Duration::from_secs(3);
 const STILL: Duration = Duration::from_secs(30);
+/// No session description comes near this.
+const MOST_SDP: usize = 64 * 1024;
 
 /// Why the hub's door did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -133,6 +136,20 @@ impl Hub {
             Err(HubError::Missing { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Offers live video of a camera under the name that the hub gave it; the hub's answer (WHIP, RFC 9725).
+    pub async fn offer_live(
+        &self,
+        camera: &protocol::CameraId,
+        live: &str,
+        offer: String,
+    ) -> Result<String, HubError> {
+        let path = format!("{LIVE}/{camera}/{live}");
+        let request = self.request(Method::POST, &path).header("content-type", "application/sdp").body(offer);
+        let bytes = answer::bytes(request, self.url(&path), MOST_SDP).await?;
+        let unreadable = |_| HubError::Unexpected { url: self.url(&path), what: "no text".to_owned() };
+        String::from_utf8(bytes).map_err(unreadable)
     }
 
     /// A still of this box as the hub has it; `None`: it does not.

@@ -22,6 +22,7 @@ pub mod figures;
 pub mod hardware;
 pub mod hub;
 pub mod identity;
+pub mod live;
 pub mod logging;
 pub mod model;
 pub mod onvif;

@@ -4,6 +4,14 @@
 //! turns it into a `Redacted`, and only that becomes a `Jpeg`; only a `Jpeg` has bytes. When anything
 //! fails there is no picture. Where masks lie is `edge_core::mask`'s; finding faces is `detect`'s.
 //!
+//! Live video takes the same way: an `OpenFrame` can only be covered, and only a `CoveredFrame` can be encoded:
+//!
+//! ```compile_fail,E0308
+//! fn send(encoder: &mut edge_agent::redact::Encoder, open: edge_agent::redact::OpenFrame) {
+//!     let _ = encoder.encode(&open, false);
+//! }
+//! ```
+//!
 //! A picture can be made and measured, but as long as it is not covered it cannot be encoded:
 //!
 //! ```
@@ -23,11 +31,15 @@
 //! let pixels = picture.pixels;
 //! ```
 
+mod frame;
 mod persons;
 mod picture;
+mod video;
 
+pub use frame::{CoveredFrame, OpenFrame};
 pub use persons::PersonFinder;
 pub use picture::{Jpeg, Picture, Redacted};
+pub use video::{AccessUnit, ENCODER, EncodeError, Encoder};
 
 use edge_core::mask::{Looks, face_search_region, looks};
 use edge_core::{Detection, FrameSize, Mask, Rect};
@@ -44,6 +56,8 @@ pub enum RedactError {
     Picture(#[from] TensorError),
     #[error("no still: faces could not be looked for: {0}")]
     Detect(#[from] DetectError),
+    #[error("no live frame: what was to be covered belongs to another one")]
+    OtherFrame,
     #[error("no still: encoding failed: {0}")]
     Encode(String),
 }

@@ -23,10 +23,12 @@ use crate::desired::folder::Folder;
 use crate::desired::keeper::{Keeper, Start};
 use crate::drill::Drills;
 use crate::identity;
+use crate::live::Live;
 use crate::service;
 use crate::spool::{Spool, SpoolConfig};
 use crate::uplink::{LinkState, Uplink, UplinkConfig};
 use crate::watching::Lost;
+use orders::Carrying;
 use post::Post;
 use reporter::Reporter;
 
@@ -108,7 +110,16 @@ pub fn run(
             reload,
         },
     )?;
-    let orders = runtime.spawn(orders::carry_out(ordered, drills.clone(), spool.clone(), board.subscribe()));
+    let live = Live::new(identity.pass.clone(), runtime.handle().clone());
+    let live_stop = CancellationToken::new();
+    let keeping_live = runtime.spawn(live.clone().keep(live_stop.clone()));
+    let carrying = Carrying {
+        drills: drills.clone(),
+        live: live.clone(),
+        spool: spool.clone(),
+        status: board.subscribe(),
+    };
+    let orders = runtime.spawn(carrying.out(ordered));
 
     let (measured, to_measure) = watch::channel(None);
     let post = Post {
@@ -116,6 +127,7 @@ pub fn run(
         board: board.clone(),
         lost: Lost::default(),
         drills,
+        live,
         watching: None,
         measured,
     };
@@ -147,6 +159,8 @@ pub fn run(
     }
     stop_reporter.cancel();
     let _ = runtime.block_on(reporter);
+    live_stop.cancel();
+    let _ = runtime.block_on(keeping_live);
     if let Some(watching) = keeper.stop().watching {
         watching.stop();
     }

@@ -103,11 +103,7 @@ impl InputTensor {
 
     /// Fills the tensor from a decoder's planes.
     pub fn fill_planes(&mut self, picture: &Planes) -> Result<Letterbox, TensorError> {
-        planes::check(picture).map_err(|reason| TensorError {
-            width: picture.width,
-            height: picture.height,
-            reason,
-        })?;
+        check_whole(picture)?;
         let fit = self.place(picture.width, picture.height);
         let [red, green, blue] = split(&mut self.values, self.width * self.height, self.colour);
         self.planes.scale(picture, &fit, self.width, red, green, blue);
@@ -144,11 +140,7 @@ impl InputTensor {
 /// A decoder's picture in full size as RGB bytes, without gaps. Each chroma sample colours its own
 /// 2 x 2 pixels and no other.
 pub(crate) fn rgb_of_planes(picture: &Planes) -> Result<Vec<u8>, TensorError> {
-    planes::check(picture).map_err(|reason| TensorError {
-        width: picture.width,
-        height: picture.height,
-        reason,
-    })?;
+    check_whole(picture)?;
     Ok(planes::to_rgb(picture))
 }
 
@@ -160,6 +152,15 @@ fn split(values: &mut [f32], plane: usize, colour: Colour) -> [&mut [f32]; 3] {
         Colour::Rgb => [first, second, third],
         Colour::Bgr => [third, second, first],
     }
+}
+
+/// Whether a picture's planes hold as many samples as its size says.
+pub(crate) fn check_whole(picture: &Planes) -> Result<(), TensorError> {
+    planes::check(picture).map_err(|reason| TensorError {
+        width: picture.width,
+        height: picture.height,
+        reason,
+    })
 }
 
 #[cfg(test)]

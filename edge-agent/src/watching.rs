@@ -22,6 +22,7 @@ use crate::board::Board;
 use crate::config::Config;
 use crate::drill::Drills;
 use crate::figures::Figures;
+use crate::live::Live;
 use crate::service::{self, Part};
 use crate::spool::SpoolHandle;
 pub use prepared::Prepared;
@@ -73,7 +74,7 @@ impl Watching {
         spool: &SpoolHandle,
         board: &Board,
         lost: &Lost,
-        drills: &Drills,
+        (drills, live): (&Drills, &Live),
     ) -> anyhow::Result<Self> {
         let ids: Vec<CameraId> = config.cameras.iter().map(|c| c.id.clone()).collect();
         let mailbox = Arc::new(Mailbox::new(&parts.analyse_fps));
@@ -86,6 +87,7 @@ impl Watching {
         });
         let figures = &measured.figures;
         let board = board.show(config);
+        live.configure(config.cameras.iter(), config.stills.cover_persons);
 
         let (to_alerts, alert_inbox) = mpsc::sync_channel(ALERTS);
         let alerts = Alerts::new(parts.redactor, config.stills.quality, spool.clone(), ids.clone());
@@ -101,7 +103,7 @@ impl Watching {
             measured: measured.clone(),
         };
         let analysis = Analysis::new(parts.detectors, parts.watched, figures.clone(), to_alerts.clone())
-            .with_drills(drills.clone(), ids);
+            .serving(drills.clone(), live.clone(), ids);
         let ended = measured.analysis_ended.clone();
         watching.analysis = Some(spawn("analysis", ended, move || analysis.run(&mailbox))?);
 
@@ -114,6 +116,8 @@ impl Watching {
                 board: board.clone(),
                 figures: figures.clone(),
                 lost: lost.clone(),
+                live: live.clone(),
+                watched: false,
                 latest: Default::default(),
             };
             let key = Key::of(camera, credentials, &parts.hardware);

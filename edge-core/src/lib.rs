@@ -5,6 +5,7 @@
 pub mod alert;
 pub mod detection;
 pub mod geometry;
+pub mod live;
 pub mod mask;
 pub mod polygon;
 pub mod rules;

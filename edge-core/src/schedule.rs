@@ -31,6 +31,8 @@ struct Slot<F> {
     waiting: Option<F>,
     /// Least time between two analysed frames; zero takes all.
     interval: Duration,
+    /// Somebody watches: every frame is taken, as far as there is time.
+    watched: bool,
     /// Not before this time.
     due: Duration,
     counts: SlotCounts,
@@ -42,6 +44,7 @@ impl<F> Schedule<F> {
         let slot = |fps: &f32| Slot {
             waiting: None,
             interval: Duration::try_from_secs_f64(1.0 / f64::from(*fps)).unwrap_or(Duration::ZERO),
+            watched: false,
             due: Duration::ZERO,
             counts: SlotCounts::default(),
         };
@@ -73,8 +76,9 @@ impl<F> Schedule<F> {
         let slot = &mut self.slots[camera];
         // Steady on average: a frame that comes a little late does not push the next ones back, and
         // after a pause there is no burst.
-        let steady = slot.due.saturating_add(slot.interval);
-        slot.due = steady.max(now.saturating_add(slot.interval / 2));
+        let interval = if slot.watched { Duration::ZERO } else { slot.interval };
+        let steady = slot.due.saturating_add(interval);
+        slot.due = steady.max(now.saturating_add(interval / 2));
         slot.counts.taken += 1;
         slot.waiting.take().map(|frame| (camera, frame))
     }
@@ -82,6 +86,14 @@ impl<F> Schedule<F> {
     /// When `take` is worth asking: now or later; `None` while no frame waits.
     pub fn next_due(&self, now: Duration) -> Option<Duration> {
         self.slots.iter().filter(|s| s.waiting.is_some()).map(|s| s.due.max(now)).min()
+    }
+
+    /// Somebody watches a camera, or nobody any more: while they do its rate has no limit.
+    pub fn watched(&mut self, camera: usize, watched: bool) {
+        if let Some(slot) = self.slots.get_mut(camera) {
+            slot.watched = watched;
+            slot.due = if watched { Duration::ZERO } else { slot.due };
+        }
     }
 
     /// Drops what waits of a camera.

@@ -19,6 +19,7 @@ use protocol::ObjectClass;
 
 use crate::Rect;
 
+pub(crate) use assign::pairs;
 pub use tracker::Tracker;
 
 /// How objects are followed. Lengths of time are media time; shares are 0..1 unless said otherwise.

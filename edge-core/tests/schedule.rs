@@ -98,3 +98,21 @@ fn odd_rates_and_no_cameras_are_survived() {
     }
     assert_eq!(Schedule::<()>::new(&[]).take(ms(1)), None);
 }
+
+#[test]
+fn while_somebody_watches_every_frame_is_taken_and_afterwards_the_rate_counts_again() {
+    let mut schedule = Schedule::new(&[5.0]);
+    let mut taken = |from: u64, watched: bool| {
+        schedule.watched(0, watched);
+        let times = (from..from + 2_000).step_by(40);
+        times
+            .filter(|now| {
+                schedule.offer(0, ms(*now), *now);
+                schedule.take(ms(*now)).is_some()
+            })
+            .count()
+    };
+    assert!((9..=12).contains(&taken(0, false)));
+    assert_eq!(taken(2_000, true), 50);
+    assert!((9..=13).contains(&taken(4_000, false)));
+}

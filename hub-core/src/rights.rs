@@ -92,6 +92,8 @@ words!(
         ReadAlerts = "read_alerts",
         /// The picture of an alert.
         ViewStills = "view_stills",
+        /// A camera's live video.
+        WatchLive = "watch_live",
         /// Boxes and cameras: how they are.
         ReadAgents = "read_agents",
         /// Tokens, revoking, releasing, configuring.
@@ -141,7 +143,8 @@ impl Role {
         use Action::*;
         use Reach::{Assigned, Never, Site};
         match (self, action) {
-            (Self::Operator | Self::ShiftLead, ReadAlerts | ViewStills | ReadAgents | FollowFeed) => Site,
+            (Self::Operator | Self::ShiftLead, ReadAlerts | ViewStills | WatchLive) => Site,
+            (Self::Operator | Self::ShiftLead, ReadAgents | FollowFeed) => Site,
             (Self::Operator | Self::ShiftLead, ReadIncidents | WorkIncidents | OpenIncidents) => Site,
             (Self::Operator | Self::ShiftLead, ReshapeIncidents | ReadHandover | ReadUnits) => Site,
             (Self::Operator | Self::ShiftLead, ReadFigures) => Site,
@@ -179,8 +182,8 @@ impl Action {
     pub const fn reads(self) -> bool {
         use Action::*;
         match self {
-            ReadAlerts | ViewStills | ReadAgents | FollowFeed | ReadIncidents | ReadHandover | ReadUnits
-            | ReadFigures | Export | ReadUsers | ReadAudit => true,
+            ReadAlerts | ViewStills | WatchLive | ReadAgents | FollowFeed | ReadIncidents | ReadHandover
+            | ReadUnits | ReadFigures | Export | ReadUsers | ReadAudit => true,
             ManageAgents | WorkIncidents | OpenIncidents | ReshapeIncidents | ManageUnits | ManageUsers => {
                 false
             }

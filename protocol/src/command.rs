@@ -27,6 +27,11 @@ pub enum Order {
     Renew,
     /// Raise an alert of this camera that is marked as a test.
     TestAlarm { camera: CameraId },
+    /// Somebody watches this camera: send its live video, or go on sending it, for 15 s from now. It is said again
+    /// every few seconds. `live`: what hub and box call this request; the video is offered under it.
+    LiveStart { camera: CameraId, live: String },
+    /// Nobody watches any more: end what was begun under this name.
+    LiveStop { camera: CameraId, live: String },
     /// Something that this version does not know.
     #[serde(other)]
     Unknown,
@@ -42,6 +47,26 @@ pub struct Reply {
     /// One plain English sentence, where it was not done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The same for readers of every language, where it is one of the usual reasons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<ReplyWhy>,
+}
+
+/// The usual reasons why an order was not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyWhy {
+    /// The box has no camera of that id.
+    NoCamera,
+    /// The box's settings let nobody watch this camera live.
+    LiveOff,
+    /// As many cameras are watched as the box can send.
+    LiveMost,
+    /// Something that the box needs for it is not installed.
+    LiveMissing,
+    /// One that this version does not know.
+    #[serde(other)]
+    Other,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -24,6 +24,9 @@ pub const STILLS: &str = "/agent/v1/stills";
 /// `GET ALERTS/{epoch}/{seq}`, by the present certificate: [`Receipt`] of an alert of this box. Its still
 /// comes back by `GET STILLS/{epoch}/{seq}`.
 pub const ALERTS: &str = "/agent/v1/alerts";
+/// `POST LIVE/{camera}/{live}`, by the present certificate: an offer of live video (`application/sdp`, WHIP, RFC 9725),
+/// under the name that the order `live_start` gave it; 201 with the answer. `DELETE` ends it.
+pub const LIVE: &str = "/agent/v1/live";
 
 /// What is written into a certificate: which site and agent it speaks for, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

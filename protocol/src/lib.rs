@@ -24,7 +24,7 @@ pub use alert::{
     AgentEvent, AlertMessage, BadRecord, Body, BoundingBox, Direction, Gap, Kind, MessageError, ObjectClass,
     Raised, Record, Severity, Still, TimeSource, Updated,
 };
-pub use command::{Command, Order, Outcome, Reply};
+pub use command::{Command, Order, Outcome, Reply, ReplyWhy};
 pub use config::{ConfigReport, ConfigState, ConfigWhy, ConfigWhyCode, DesiredConfig};
 pub use health::{CameraHealth, Health};
 pub use id::{AgentId, AlertId, CameraId, Epoch, IdError, RuleId, SiteId};

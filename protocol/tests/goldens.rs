@@ -34,7 +34,10 @@ fn version_1_is_read_and_written_unchanged() {
     survives::<Health>("v1/health.json");
     survives::<DesiredConfig>("v1/config.json");
     survives::<Command>("v1/command.json");
+    survives::<Command>("v1/command-live-start.json");
+    survives::<Command>("v1/command-live-stop.json");
     survives::<Reply>("v1/reply.json");
+    survives::<Reply>("v1/reply-live-off.json");
     survives::<protocol::exchange::Incident>("v1/incident.json");
 }
 

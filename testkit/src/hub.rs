@@ -108,7 +108,27 @@ impl Hub {
         Err(Error::Answer { doing, what: format!("{} bytes that are no JPEG", bytes.len()) })
     }
 
-    fn get_json(&self, path: &str) -> Result<Value, Error> {
+    /// Offers to watch a camera live (WHEP): the answer, and where it is ended. `path` is below `/api/v1`.
+    pub fn watch(&self, path: &str, offer: String) -> Result<(String, String), Error> {
+        let doing = format!("watch {path}");
+        let request = self.http.post(format!("{}/api/v1{path}", self.base)).header("cookie", &self.cookie);
+        let request = request.header("origin", &self.base).header("content-type", "application/sdp");
+        let mut answer = request.send(offer).map_err(|e| failed(&doing, e))?;
+        let place = answer.headers().get("location").and_then(|place| place.to_str().ok()).map(str::to_owned);
+        let text = answer.body_mut().read_to_string().map_err(|e| failed(&doing, e))?;
+        let place = place.ok_or(Error::Answer { doing, what: "no place where it is ended".to_owned() })?;
+        Ok((text, place))
+    }
+
+    /// Ends what is watched.
+    pub fn leave(&self, place: &str) -> Result<(), Error> {
+        let request = self.http.delete(format!("{}{place}", self.base)).header("cookie", &self.cookie);
+        request.header("origin", &self.base).call().map_err(|e| failed(&format!("end {place}"), e))?;
+        Ok(())
+    }
+
+    /// Whatever the API says at a path, from `/api` on.
+    pub fn get_json(&self, path: &str) -> Result<Value, Error> {
         let doing = format!("read {path}");
         let answer = self.http.get(format!("{}{path}", self.base)).header("cookie", &self.cookie).call();
         answer.and_then(|mut answer| answer.body_mut().read_json()).map_err(|e| failed(&doing, e))

@@ -204,7 +204,7 @@ impl Stage {
         });
         let config = format!(
             "[hub]\ndata = {}\n\n[http]\nlisten = \"127.0.0.1:{}\"\n{wall}\n[broker]\n{broker}\n\
-             [agents]\nlisten = \"127.0.0.1:{}\"\n\n[wall]\nfolder = {}\n",
+             [live]\nlisten = \"127.0.0.1:0\"\n\n[agents]\nlisten = \"127.0.0.1:{}\"\n\n[wall]\nfolder = {}\n",
             quoted(&self.folder.join("hub")),
             self.http_port,
             self.agents_port,

@@ -1,5 +1,7 @@
 //! What the system tests share: a stage in a folder of its own, and what they ask of the hub.
 
+pub mod viewer;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

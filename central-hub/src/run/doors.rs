@@ -23,6 +23,7 @@ use crate::door::mqtt::ToBroker;
 use crate::door::peers::Peers;
 use crate::door::tls::Tls;
 use crate::door::{files, http, watch};
+use crate::live::Live;
 use crate::store::Store;
 
 /// What every door needs.
@@ -67,6 +68,7 @@ impl Entrance {
         &mut self,
         config: &Config,
         store: &Store,
+        live: Live,
         mqtt: String,
     ) -> anyhow::Result<SocketAddr> {
         let tls = self.tls.for_boxes(false)?;
@@ -75,7 +77,7 @@ impl Entrance {
             grace_days: config.agents.grace_days,
             mqtt,
         };
-        let api = AgentApi::new(store.clone(), self.ca.clone(), self.tls.clone(), settings);
+        let api = AgentApi::new(store.clone(), self.ca.clone(), self.tls.clone(), live, settings);
         let (door, address) = self.listen("agents", "[agents]", config.agents.listen, Some(tls))?;
         self.serve("agents door", door, agent_api::router(api));
         let (tls, stop) = (self.tls.clone(), self.stop.clone());
@@ -113,7 +115,7 @@ impl Entrance {
     ) -> anyhow::Result<(Door, SocketAddr)> {
         let secure = tls.is_some();
         let door = Door::listen(name, address, tls, Crowd::new(self.places))
-            .map_err(|error| anyhow!(not_open(Language::of_environment(), section, address, &error)))?;
+            .map_err(|error| not_opened(section, address, &error))?;
         let address = door.address()?;
         tracing::info!(door = name, %address, tls = secure, "door open");
         Ok((door, address))
@@ -125,6 +127,11 @@ impl Entrance {
             door.run(self.stop.clone(), move |arrival| http::serve(arrival, router.clone(), stop.clone()));
         self.tasks.push((part, tokio::spawn(run)));
     }
+}
+
+/// An error of opening a port, as it is told.
+pub(super) fn not_opened(section: &str, address: SocketAddr, error: &io::Error) -> anyhow::Error {
+    anyhow!(not_open(Language::of_environment(), section, address, error))
 }
 
 /// Why nothing listens there, and what to do.

@@ -22,6 +22,7 @@ const REMEMBERED: usize = 10_000;
 #[serde(rename_all = "snake_case")]
 pub enum Look {
     ViewStill,
+    WatchLive,
     ViewPhoto,
     Export,
     ReadAudit,
@@ -31,6 +32,7 @@ impl Look {
     fn action(self) -> &'static str {
         match self {
             Self::ViewStill => "still_viewed",
+            Self::WatchLive => "live_watched",
             Self::ViewPhoto => "photo_viewed",
             Self::Export => "exported",
             Self::ReadAudit => "audit_read",
@@ -81,26 +83,38 @@ impl Recent {
 
 /// Notes it; refuses it where a reason is asked for and none was given. Before anything is shown.
 pub async fn note(app: &App, person: &Person, looked: Looked<'_>) -> Result<(), Refusal> {
-    let Looked { look, site, object, detail } = looked;
+    let Looked { look, object, .. } = looked;
+    with_reason(app, person, look)?;
     let session = person.session();
-    if session.reason.is_none() && app.reason_for.contains(&look) {
-        let message = "say what it is for first: PUT /api/v1/session/reason";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "reason_needed", message));
-    }
     if !app.recent.is_new(&session.id, look, object, Instant::now()) {
         return Ok(());
     }
+    let noted = note_each(app, person, looked).await;
+    if noted.is_err() {
+        app.recent.forget(&session.id, look, object);
+    }
+    noted
+}
+
+/// Refuses it where a reason is asked for and none was given.
+pub fn with_reason(app: &App, person: &Person, look: Look) -> Result<(), Refusal> {
+    if person.session().reason.is_none() && app.reason_for.contains(&look) {
+        let message = "say what it is for first: PUT /api/v1/session/reason";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "reason_needed", message));
+    }
+    Ok(())
+}
+
+/// Notes it each time: what goes on for a while has an end that is noted too.
+pub async fn note_each(app: &App, person: &Person, looked: Looked<'_>) -> Result<(), Refusal> {
+    let Looked { look, site, object, detail } = looked;
     let note = Note::new(look.action(), person.user(), detail).to(object);
-    let note = note.for_reason(session.reason.as_deref());
+    let note = note.for_reason(person.session().reason.as_deref());
     let note = match site {
         Some(site) => note.at_site(site),
         None => note,
     };
-    let noted = app.store.note(note).await;
-    if noted.is_err() {
-        app.recent.forget(&session.id, look, object);
-    }
-    Ok(noted?)
+    Ok(app.store.note(note).await?)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::routes::Route;
 use super::scope::{Access, Anybody};
-use super::{figures, search};
+use super::{figures, live, search};
 
 type Shape = fn(&mut SchemaGenerator) -> Schema;
 
@@ -40,6 +40,8 @@ enum Answer {
     Of(&'static [&'static str]),
     /// 201, JSON.
     Made,
+    /// 201 with a session description (WHEP).
+    Session,
     /// 204
     Nothing,
     /// Server-sent events, without end.
@@ -92,6 +94,11 @@ const DESCRIBED: &[Described] = described! {
     GET "/alerts/{agent}/{epoch}/{seq}" "一条告警" "An alert"; JSON;
     GET "/alerts/{agent}/{epoch}/{seq}/still" "告警的图片" "An alert's still"; Answer::Of(&["image/jpeg"]);
     GET "/agents" "盒子与摄像机" "Agents and their cameras"; JSON;
+    GET "/cameras/{agent}/{camera}/live" "摄像机实时画面的状态" "How a camera's live video stands";
+        Answer::Json(shape::<live::LiveView>);
+    POST "/cameras/{agent}/{camera}/live" "观看实时画面（WHEP）；记入审计" "Watch a camera live (WHEP); audited";
+        Answer::Session;
+    DELETE "/cameras/{agent}/{camera}/live/{viewing}" "结束观看" "End watching"; Answer::Of(&[]);
     GET "/feed" "实时变化" "What changes, live"; Answer::Events;
     GET "/incidents" "事件列表" "Incidents"; JSON;
     GET "/incidents/{site}/{incident}" "一起事件" "An incident"; JSON;
@@ -221,6 +228,9 @@ fn answered(answer: &Answer, generator: &mut SchemaGenerator) -> (&'static str, 
         Answer::Of(types) => ("200", json!({ "description": "well", "content": content(types, json!({})) })),
         Answer::Made => {
             ("201", json!({ "description": "made", "content": content(&["application/json"], json!({})) }))
+        }
+        Answer::Session => {
+            ("201", json!({ "description": "answered", "content": content(&[live::SDP], json!({})) }))
         }
         Answer::Nothing => ("204", json!({ "description": "well" })),
         Answer::Events => {

@@ -114,6 +114,7 @@ macro_rules! acts {
 acts!(
     ReadAlerts,
     ViewStills,
+    WatchLive,
     ReadAgents,
     ManageAgents,
     FollowFeed,

@@ -51,7 +51,7 @@ impl Row {
     }
 }
 
-/// The box `gate` stands at the own site, `yard` at the foreign one; both have an alert with a still.
+/// The box `gate` stands at the own site, `yard` at the foreign one; both have a camera and an alert with a still.
 pub fn rows() -> Vec<Row> {
     use Access::{Anybody, Oneself};
     use Action::*;
@@ -62,6 +62,7 @@ pub fn rows() -> Vec<Row> {
     let incident =
         |row: Row| row.of_site("market/@", "school/@", "market/01900000-0000-7000-8000-000000000000");
     let alert = |row: Row| row.of_site("gate/e1/1", "yard/e1/1", "gate/e1/999");
+    let camera = |row: Row| row.of_site("gate/c1", "yard/c1", "gate/c9");
     let of_site = |row: Row| row.of_site("market", "school", "nowhere");
     vec![
         row(get.clone(), "/health", Anybody, 200),
@@ -114,6 +115,13 @@ pub fn rows() -> Vec<Row> {
             "nowhere/gate/c1",
         ),
         row(get.clone(), "/agents", to(ReadAgents), 200),
+        camera(row(get.clone(), "/cameras/{agent}/{camera}/live", to(WatchLive), 200)),
+        camera(row(post.clone(), "/cameras/{agent}/{camera}/live", to(WatchLive), 415)),
+        row(delete.clone(), "/cameras/{agent}/{camera}/live/{viewing}", to(WatchLive), 404).of_site(
+            "gate/c1/none",
+            "yard/c1/none",
+            "gate/c9/none",
+        ),
         row(get.clone(), "/feed", to(FollowFeed), 200),
         row(get.clone(), "/my-incidents", to(WorkIncidents), 200),
         row(post.clone(), "/incidents/steps", to(WorkIncidents), 200).sending(json!({

@@ -298,7 +298,7 @@ async fn answer(client: &AsyncClient, packet: &Packet) {
     if command.order != Order::Present {
         return;
     }
-    let reply = Reply { v: 1, id: command.id, outcome: Outcome::Done, reason: None };
+    let reply = Reply { v: 1, id: command.id, outcome: Outcome::Done, reason: None, why: None };
     let payload = serde_json::to_vec(&reply).unwrap();
     let _ = client.try_publish(format!("{own}/reply"), QoS::AtLeastOnce, false, payload);
 }

@@ -79,7 +79,7 @@ impl World {
         std::fs::create_dir(wall.join("assets")).unwrap();
         std::fs::write(wall.join("assets/app.js"), "export {}").unwrap();
         let settings = format!(
-            "hub.data = {data:?}\nhttp.listen = \"127.0.0.1:0\"\nagents.listen = \"127.0.0.1:0\"\nbroker.listen = \"127.0.0.1:0\"\nwall.folder = {wall:?}\n"
+            "hub.data = {data:?}\nhttp.listen = \"127.0.0.1:0\"\nagents.listen = \"127.0.0.1:0\"\nbroker.listen = \"127.0.0.1:0\"\nlive.listen = \"127.0.0.1:0\"\nwall.folder = {wall:?}\n"
         );
         let url = store.url.as_ref().map_or(String::new(), |url| format!("store.url = {url:?}\n"));
         std::fs::write(folder.path().join("hub.toml"), settings + &url + more).unwrap();

@@ -24,6 +24,7 @@ export async function startHub({ port = 0, user = 'guard', name = '王值班', p
     reasons: new Map(),
     feeds: new Set(), events: [], serial: 0, seq: 0, tries: 0, feedOpen: true, silent: false, feedRequests: 0,
     /** How many answers to what is sent (POST) are lost on the way, after it was done: within the answer, or before it. */ losing: 0, breaking: 0, requests: [],
+    live: { state: 'asked' },
   }
   const send = (type, value) => {
     const event = { id: ++state.serial, type, text: `id: ${state.serial}\nevent: ${type}\ndata: ${JSON.stringify(value)}\n\n` }
@@ -146,6 +147,7 @@ async function answer(state, proof, request, response) {
   if (still && !mayLook('view_still')) return refuse(403, 'reason_needed')
   if (!atTheWall && !still) return refuse(403, 'not_allowed')
   if (path === '/agents') return say(200, { agents: state.agents })
+  if (/^\/cameras\/[^/]+\/[^/]+\/live/.test(path)) return live(state, request, response, say, refuse)
   if (path === '/alerts') return say(200, alertPage(state, url.searchParams))
   if (path === '/feed') return feed(state, request, response, refuse)
   const svg = still && state.stills.get(decodeURIComponent(still[1]))
@@ -178,6 +180,28 @@ function alertPage(state, query) {
   const fitting = state.alerts.filter((alert) => fits(alert) && alert.seq < before)
   const alerts = fitting.slice(0, limit)
   return { alerts, next: fitting.length > limit ? String(alerts.at(-1).seq) : null, change: state.serial }
+}
+
+/** No picture ever comes from here: what a hub says whose box sends none. `state.live`: as the hub says it, and with
+ *  what it refuses whoever wants to watch. */
+async function live(state, request, response, say, refuse) {
+  if (request.method === 'DELETE') return say(200, undefined)
+  if (request.method === 'GET') return say(200, { state: state.live.state, why: state.live.why })
+  const offer = await body(request)
+  if (state.live.refusing) return refuse(...state.live.refusing)
+  const place = `${request.url}/v${state.requests.length}`
+  response.writeHead(201, { 'Content-Type': 'application/sdp', Location: place })
+  response.end(answerTo(offer))
+}
+
+/** What a browser takes for an answer, of somebody who is never reached. */
+function answerTo(offer) {
+  const type = /a=rtpmap:(\d+) H264/.exec(offer)?.[1]
+  return [
+    'v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 't=0 0', 'a=group:BUNDLE 0', 'a=ice-lite', `m=video 9 UDP/TLS/RTP/SAVPF ${type}`, 'c=IN IP4 0.0.0.0', 'a=mid:0',
+    'a=ice-ufrag:nobody', 'a=ice-pwd:nobodynobodynobodynobody', `a=fingerprint:sha-256 ${Array(32).fill('AA').join(':')}`, 'a=setup:passive', 'a=sendonly',
+    'a=rtcp-mux', `a=rtpmap:${type} H264/90000`, '',
+  ].join('\r\n')
 }
 
 function feed(state, request, response, refuse) {

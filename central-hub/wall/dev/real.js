@@ -19,7 +19,7 @@ export async function startRealHub() {
   const settings = join(folder, 'hub.toml')
   const text = (path) => JSON.stringify(path)
   await writeFile(settings, [
-    `hub.data = ${text(join(folder, 'data'))}`, 'hub.site_names = { east = "东街" }', 'http.listen = "127.0.0.1:0"', 'agents.listen = "127.0.0.1:0"', 'broker.listen = "127.0.0.1:0"',
+    `hub.data = ${text(join(folder, 'data'))}`, 'hub.site_names = { east = "东街" }', 'http.listen = "127.0.0.1:0"', 'agents.listen = "127.0.0.1:0"', 'broker.listen = "127.0.0.1:0"', 'live.listen = "127.0.0.1:0"',
     `wall.folder = ${text(here('../dist'))}`, `workflow.procedures = ${text(here('../../procedures'))}`, '',
   ].join('\n'))
   const child = spawn(PROGRAM, ['serve', '--config', settings], { stdio: ['ignore', 'ignore', 'pipe'] })

@@ -2,7 +2,7 @@
 //! Leaves to feed.ts: the live feed; to desk.ts: when to ask.
 import { askReason } from './reason'
 import { clockOffset } from './time'
-import type { Agent, AlertPage } from './wire'
+import type { Agent, AlertPage, LiveState } from './wire'
 import type { Asked, Given, Incident, IncidentAlert, IncidentPage, Kind, Result, Site, Told, Unit, Which, Wish, Work } from './work-wire'
 
 const PATIENCE_MS = 8000
@@ -58,6 +58,25 @@ export function alerts(filter: Filter, before: string | null, limit = 50): Promi
   if (filter.camera) query.set('camera', filter.camera)
   if (filter.kind) query.set('kind', filter.kind)
   return ask('GET', `alerts?${query}`)
+}
+
+// -- live pictures -----------------------------------------------------------------------------
+const liveOf = (of: { agent: string; camera: string }): string => `cameras/${encodeURIComponent(of.agent)}/${encodeURIComponent(of.camera)}/live`
+
+export const liveState = (of: { agent: string; camera: string }): Promise<LiveState> => ask('GET', liveOf(of))
+/** Offers to watch (WHEP); the hub's answer, and where it is ended. */
+export async function watchLive(of: { agent: string; camera: string }, offer: string): Promise<{ answer: string; place: string }> {
+  const response = await send(liveOf(of), { method: 'POST', body: offer, headers: { 'Content-Type': 'application/sdp' }, signal: AbortSignal.timeout(PATIENCE_MS) })
+  if (!response.ok) {
+    const why = await refusal(response)
+    if (why.code === NEEDS_REASON && (await askReason())) return watchLive(of, offer)
+    throw why
+  }
+  return { answer: await response.text(), place: response.headers.get('Location') ?? '' }
+}
+/** Ends it, also while the page goes away. */
+export function leaveLive(place: string): void {
+  if (place.startsWith('/api/v1/cameras/')) void fetch(place, { method: 'DELETE', keepalive: true }).catch(() => {})
 }
 
 // -- incidents ---------------------------------------------------------------------------------
@@ -121,6 +140,12 @@ async function askOnce<T>(method: string, path: string, { body, key, patience = 
     headers.set('Content-Type', 'application/json')
   }
   if (key) headers.set('Idempotency-Key', key)
+  const response = await send(path, request)
+  if (response.ok) return response.status === 204 ? (undefined as T) : await json<T>(response)
+  throw await refusal(response)
+}
+
+async function send(path: string, request: RequestInit): Promise<Response> {
   let response: Response
   try {
     response = await fetch(`/api/v1/${path}`, request)
@@ -128,8 +153,7 @@ async function askOnce<T>(method: string, path: string, { body, key, patience = 
     throw new Refused('unreachable', 'network')
   }
   hubClockAhead = clockOffset(response.headers.get('Date'), Date.now())
-  if (response.ok) return response.status === 204 ? (undefined as T) : await json<T>(response)
-  throw await refusal(response)
+  return response
 }
 
 async function json<T>(response: Response): Promise<T> {

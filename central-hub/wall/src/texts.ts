@@ -1,12 +1,14 @@
 //! Every word of the wall, in both languages. A text missing in one of them fails `npm run check`.
 //! Words for codes of the wire (kinds, states, reasons) fall back to the code itself.
 import { FIELD_TEXTS } from './texts-field'
+import { LIVE_TEXTS } from './texts-live'
 import { QUEUE_TEXTS } from './texts-queue'
 import { REASON_TEXTS } from './texts-reason'
 import { WORK_TEXTS } from './texts-work'
 import type { ConfigWhy } from './wire'
 
 const zh = {
+  watching_live: LIVE_TEXTS.zh,
   work: WORK_TEXTS.zh,
   field: FIELD_TEXTS.zh,
   queue: QUEUE_TEXTS.zh,
@@ -168,6 +170,7 @@ const zh = {
 export type Texts = typeof zh
 
 const en: Texts = {
+  watching_live: LIVE_TEXTS.en,
   work: WORK_TEXTS.en,
   field: FIELD_TEXTS.en,
   queue: QUEUE_TEXTS.en,

@@ -98,6 +98,13 @@ export interface Agent {
   config?: AgentConfig | null
 }
 
+/** How it stands with a camera's live picture. */
+export interface LiveState {
+  state: 'unwatched' | 'asked' | 'arriving' | 'refused'
+  /** Why its box refuses, as a code. */
+  why?: string
+}
+
 export interface ConfigWhy {
   code: string
   camera?: string

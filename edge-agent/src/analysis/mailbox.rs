@@ -56,6 +56,12 @@ impl Mailbox {
         replaced.is_some() // dropped here, after the lock: giving its memory back takes time
     }
 
+    /// Somebody watches the camera, or nobody any more.
+    pub fn watched(&self, camera: usize, watched: bool) {
+        self.lock().schedule.watched(camera, watched);
+        self.changed.notify_one();
+    }
+
     /// What waits of the camera is dropped, and its scene is told.
     pub fn discontinuity(&self, camera: usize) {
         let mut state = self.lock();

@@ -198,6 +198,7 @@ fn blank(local: &Config, wish: &CameraWish, url: RtspUrl) -> CameraConfig {
         pipeline: None,
         transport: Default::default(),
         analyse_fps: None,
+        live: Default::default(),
         locked: false,
         lines: Vec::new(),
         zones: Vec::new(),

@@ -10,6 +10,7 @@ use crate::board::Board;
 use crate::config::Config;
 use crate::desired::keeper::Station;
 use crate::drill::Drills;
+use crate::live::Live;
 use crate::spool::SpoolHandle;
 use crate::watching::{Lost, Measured, Prepared, Watching};
 
@@ -20,6 +21,7 @@ pub(super) struct Post {
     pub board: Board,
     pub lost: Lost,
     pub drills: Drills,
+    pub live: Live,
     pub watching: Option<Watching>,
     /// What the reporter measures.
     pub measured: watch::Sender<Option<Arc<Measured>>>,
@@ -50,8 +52,15 @@ impl Station for Post {
             // Nothing is measured until the next ones are there.
             self.measured.send_replace(None);
         }
-        let started =
-            Watching::start(config, ready, kept, &self.spool, &self.board, &self.lost, &self.drills);
+        let started = Watching::start(
+            config,
+            ready,
+            kept,
+            &self.spool,
+            &self.board,
+            &self.lost,
+            (&self.drills, &self.live),
+        );
         // Only now: until here it took what the kept cameras said.
         if let Some(before) = before {
             before.stop();

@@ -1,6 +1,6 @@
 //! What the hub orders: answered here, or handed out to whoever does it.
 
-use protocol::{Command, Order, Outcome, Reply, VERSION};
+use protocol::{Command, Order, Outcome, Reply, ReplyWhy, VERSION};
 use tokio::sync::mpsc;
 
 /// An order for another part of the agent, with the way back for its answer.
@@ -11,18 +11,20 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// An answer that finds no connection any more is of no use: the order has expired by then.
     pub fn done(self) {
-        self.answer(Outcome::Done, None);
+        let _ = self.replies.try_send(reply(&self.command, Outcome::Done, None));
     }
 
     /// `reason`: one plain English sentence.
     pub fn refused(self, reason: impl Into<String>) {
-        self.answer(Outcome::Refused, Some(reason.into()));
+        self.refused_for(None, reason);
     }
 
-    /// An answer that finds no connection any more is of no use: the order has expired by then.
-    fn answer(self, outcome: Outcome, reason: Option<String>) {
-        let _ = self.replies.try_send(reply(&self.command, outcome, reason));
+    /// The same, with one of the usual reasons.
+    pub fn refused_for(self, why: Option<ReplyWhy>, reason: impl Into<String>) {
+        let reply = Reply { why, ..reply(&self.command, Outcome::Refused, Some(reason.into())) };
+        let _ = self.replies.try_send(reply);
     }
 }
 
@@ -44,7 +46,7 @@ pub fn decide(command: Command, now_ms: i64) -> Todo {
         Order::Renew => Todo::Renew(reply(&command, Outcome::Done, None)),
         _ if command.expires_at.unix_ms() < now_ms => Todo::Nothing,
         Order::Unknown => Todo::Answer(unknown(&command)),
-        Order::TestAlarm { .. } => Todo::HandOut(command),
+        Order::TestAlarm { .. } | Order::LiveStart { .. } | Order::LiveStop { .. } => Todo::HandOut(command),
     }
 }
 
@@ -69,7 +71,7 @@ fn unknown(command: &Command) -> Reply {
 }
 
 fn reply(command: &Command, outcome: Outcome, reason: Option<String>) -> Reply {
-    Reply { v: VERSION, id: command.id.clone(), outcome, reason }
+    Reply { v: VERSION, id: command.id.clone(), outcome, reason, why: None }
 }
 
 #[cfg(test)]
@@ -83,7 +85,7 @@ mod tests {
 
     #[test]
     fn each_order_finds_its_answer() {
-        let done = Reply { v: 1, id: "7".into(), outcome: Outcome::Done, reason: None };
+        let done = Reply { v: 1, id: "7".into(), outcome: Outcome::Done, reason: None, why: None };
         // A question that is harmless is answered even where the clocks disagree.
         for now in [0, 2_000] {
             assert_eq!(decide(command(r#""do":"present""#), now), Todo::Answer(done.clone()));

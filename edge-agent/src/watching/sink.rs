@@ -10,7 +10,9 @@ use crate::alerts::Event;
 use crate::analysis::Mailbox;
 use crate::board::CameraBoard;
 use crate::camera::CameraOutput;
+use crate::decode::Frame;
 use crate::figures::Figures;
+use crate::live::Live;
 
 pub(super) struct Sink {
     pub index: usize,
@@ -20,6 +22,9 @@ pub(super) struct Sink {
     pub board: CameraBoard,
     pub figures: Arc<Figures>,
     pub lost: Lost,
+    pub live: Live,
+    /// As analysis was last told.
+    pub watched: bool,
     /// As the camera last said.
     pub latest: Latest,
 }
@@ -57,11 +62,17 @@ impl Sink {
                 self.figures.decoded(camera);
                 if frame.damaged {
                     self.figures.damaged(camera); // never evidence, and no ground for an alert
-                } else if self.mailbox.offer(camera, frame) {
-                    self.figures.replaced(camera);
+                } else {
+                    self.watch(&frame);
+                    if self.mailbox.offer(camera, frame) {
+                        self.figures.replaced(camera);
+                    }
                 }
             }
-            CameraOutput::Discontinuity { .. } => self.mailbox.discontinuity(camera),
+            CameraOutput::Discontinuity { .. } => {
+                self.live.broken(&self.id);
+                self.mailbox.discontinuity(camera);
+            }
             CameraOutput::Damaged { .. } => self.figures.damaged(camera),
             CameraOutput::DecoderLost { reason, announce } => {
                 self.figures.decoder_restarted(camera);
@@ -72,6 +83,17 @@ impl Sink {
             CameraOutput::State { state, reason } => {
                 self.state(state, Some(reason).filter(|r| !r.is_empty()))
             }
+        }
+    }
+
+    /// Before analysis gets it: a live frame waits for what analysis sees in it.
+    fn watch(&mut self, frame: &Frame) {
+        let watched = self.live.is_watched(&self.id);
+        if std::mem::replace(&mut self.watched, watched) != watched {
+            self.mailbox.watched(self.index, watched);
+        }
+        if watched {
+            self.live.frame(&self.id, frame);
         }
     }
 

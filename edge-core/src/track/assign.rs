@@ -5,7 +5,7 @@
 ///
 /// The shortest augmenting path form of the Hungarian method (Jonker and Volgenant, 1987), O(rows^2 *
 /// columns), on a matrix in which each row has a private column that leaves it alone.
-pub(super) fn pairs(
+pub(crate) fn pairs(
     rows: usize,
     columns: usize,
     least: f32,

@@ -14,10 +14,11 @@ fn grant(role: Role, at: Option<&str>) -> Grant {
 }
 
 /// The table once more, as a person would check it against the guide: A assigned, S site, - never.
-const EXPECTED: [(&str, &str); 17] = [
+const EXPECTED: [(&str, &str); 18] = [
     // operator, shift lead, installer, auditor, administrator, grid member
     ("read_alerts", "SSS---"),
     ("view_stills", "SS---A"),
+    ("watch_live", "SS----"),
     ("read_agents", "SSS-S-"),
     ("manage_agents", "--S---"),
     ("follow_feed", "SSS---"),

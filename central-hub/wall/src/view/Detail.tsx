@@ -1,20 +1,25 @@
 //! One alert with everything that is known of it.
-import { createMemo, For } from 'solid-js'
+import { createMemo, createSignal, For, Show } from 'solid-js'
 import type { Desk } from '../desk'
 import type { Entry } from '../places'
 import { ago, fullTime, length, number, percent, t } from '../language'
 import type { Alert } from '../wire'
 import { Dialog } from './Dialog'
+import { Live } from './Live'
 import { Still } from './Still'
 import { SeverityTag } from './Tags'
 import { cameraWord, classWord, directionWord, kindWord, lateness } from './words'
 
 export function Detail(props: { desk: Desk; entry: Entry; onStep: (by: number) => void; onClose: () => void }) {
   const alert = () => props.entry.alert()
+  const [live, setLive] = createSignal(false)
+  const step = (by: number) => (setLive(false), props.onStep(by)) // another alert may be another camera's
   const at = createMemo(() => props.desk.entries().findIndex((entry) => entry.id === props.entry.id))
   return (
     <Dialog class="detail" title={t().detail} onClose={props.onClose}>
-      <Still alert={alert()} />
+      <Show when={live()} fallback={<Still alert={alert()} />}>
+        <Live of={alert()} name={cameraWord(alert())}><Still alert={alert()} /></Live>
+      </Show>
       <div class="detail__side">
         <h2 class="detail__title">
           <SeverityTag alert={alert()} />
@@ -35,10 +40,13 @@ export function Detail(props: { desk: Desk; entry: Entry; onStep: (by: number) =
           </For>
         </dl>
         <div class="detail__actions">
-          <button class="button" type="button" disabled={at() <= 0} onClick={() => props.onStep(-1)}>
+          <button class="button" type="button" aria-pressed={live()} onClick={() => setLive(!live())} data-name="watch-live">
+            {live() ? t().watching_live.back : t().watching_live.watch}
+          </button>
+          <button class="button" type="button" disabled={at() <= 0} onClick={() => step(-1)}>
             <kbd>k</kbd> {t().newer}
           </button>
-          <button class="button" type="button" disabled={at() < 0 || at() === props.desk.entries().length - 1} onClick={() => props.onStep(1)}>
+          <button class="button" type="button" disabled={at() < 0 || at() === props.desk.entries().length - 1} onClick={() => step(1)}>
             <kbd>j</kbd> {t().olderOne}
           </button>
           <button class="button button--main" type="button" onClick={props.onClose} autofocus>

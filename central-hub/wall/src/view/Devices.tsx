@@ -1,10 +1,11 @@
 //! Whether the boxes and cameras see: problems first, each with what to do about it.
-import { For, Show } from 'solid-js'
+import { createSignal, For, Show } from 'solid-js'
 import type { Desk } from '../desk'
 import { agentMood, cameraMood, type SeenAgent, type SeenCamera } from '../devices'
 import { bytes, number, rough, t } from '../language'
 import type { Health } from '../wire'
 import { StateIcon } from './icons'
+import { LiveDialog } from './Live'
 
 export function Devices(props: { desk: Desk }) {
   const counts = () => props.desk.counts()
@@ -73,9 +74,11 @@ function Agent(props: { desk: Desk; agent: SeenAgent }) {
 
 function CameraRow(props: { desk: Desk; camera: SeenCamera }) {
   const mood = () => cameraMood(props.camera.state)
+  const [watching, setWatching] = createSignal(false)
+  const name = () => props.camera.name || props.camera.camera
   return (
     <li class="camera" data-mood={mood()} data-camera={props.camera.camera}>
-      <span class="camera__name">{props.camera.name || props.camera.camera}</span>
+      <span class="camera__name">{name()}</span>
       <State desk={props.desk} state={props.camera.state} word={t().cameraStates[props.camera.state] ?? props.camera.state} mood={mood()} />
       <Show
         when={mood() === 'good'}
@@ -84,6 +87,14 @@ function CameraRow(props: { desk: Desk; camera: SeenCamera }) {
         <Show when={props.camera.health} fallback={<span class="camera__since" />}>
           {(health) => <span class="camera__since" title={t().fpsSpoken}>{t().fps(number(health().analysed_fps))}</span>}
         </Show>
+      </Show>
+      <Show when={mood() === 'good'}>
+        <button class="button button--quiet camera__live" type="button" onClick={() => setWatching(true)} aria-label={t().watching_live.watchOf(name())} data-name="watch-camera">
+          {t().watching_live.short}
+        </button>
+      </Show>
+      <Show when={watching()}>
+        <LiveDialog of={props.camera} name={name()} onClose={() => setWatching(false)} />
       </Show>
       <Show when={t().advice[`camera.${props.camera.state}`]}>{(advice) => <p class="advice">{advice()}</p>}</Show>
     </li>

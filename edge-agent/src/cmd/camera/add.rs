@@ -196,6 +196,7 @@ fn draft(args: &Args, id: &CameraId, networks: &[Network]) -> anyhow::Result<Cam
             .with_context(|| format!("--pipeline {}", named.unwrap_or(Path::new("")).display()))?,
         transport: if args.udp { Transport::Udp } else { Transport::Tcp },
         analyse_fps: None,
+        live: Default::default(),
         locked: args.locked,
         lines,
         zones,

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use toml::Value;
 
 use crate::camera::{CameraConfig, Transport};
+use crate::live::LivePolicy;
 use crate::pipeline::{DirectionFilter, Line, Zone};
 
 /// What [`super::load`] reads back as the same camera.
@@ -31,6 +32,9 @@ pub(super) fn of(camera: &CameraConfig) -> String {
     }
     if let Some(fps) = camera.analyse_fps {
         set(&mut out, "analyse_fps", number(fps));
+    }
+    if camera.live == LivePolicy::Off {
+        set(&mut out, "live", "off");
     }
     set(&mut out, "locked", camera.locked);
     camera.lines.iter().for_each(|rule| line(&mut out, rule));

@@ -7,6 +7,7 @@ import { ago, clock, t } from '../../language'
 import { keyOfStep, nextStep, type Item } from '../../queue'
 import type { IncidentAlert, StepName } from '../../work-wire'
 import { SeverityShape } from '../icons'
+import { Live } from '../Live'
 import { Still } from '../Still'
 import { cameraWord, severityWord } from '../words'
 import { clockWords, kindName, stateWord, stepWord, whomWord } from '../work-words'
@@ -89,11 +90,13 @@ function Alerts(props: { desk: Desk; incidents: Incidents; item: Item }) {
   const [out, setOut] = createSignal<ReadonlySet<string>>(new Set())
   const [alerts, setAlerts] = createSignal<readonly IncidentAlert[]>([])
   const [picked, setPicked] = createSignal<string | null>(null)
+  const [live, setLive] = createSignal<string | null>(null) // the camera that is watched
+  const cameraOf = (alert: IncidentAlert) => `${alert.agent}/${alert.camera}`
   const which = () => props.item.key
   let latest = '' // of what was asked for last; an answer may come after this view is gone
   onCleanup(() => (latest = ''))
   const of = createMemo(() => `${props.item.key} ${props.item.incident.alerts} ${props.item.incident.last_at}`)
-  createEffect(on(createMemo(which), () => (setAlerts([]), setPicked(null), setOut(new Set<string>()))))
+  createEffect(on(createMemo(which), () => (setAlerts([]), setPicked(null), setLive(null), setOut(new Set<string>()))))
   createEffect(
     on(of, () => {
       const asked = (latest = which())
@@ -113,10 +116,15 @@ function Alerts(props: { desk: Desk; incidents: Incidents; item: Item }) {
       {(alert) => (
         <div class="case__seen">
           <figure class="case__still">
-            <Still alert={alert()} />
+            <Show when={live() === cameraOf(alert())} fallback={<Still alert={alert()} />}>
+              <Live of={alert()} name={cameraWord(alert())}><Still alert={alert()} /></Live>
+            </Show>
             <figcaption>
               <b>{cameraWord(alert())}</b> <time datetime={alert().at}>{clock(Date.parse(alert().at))}</time>
               <Because desk={props.desk} alert={alert()} />
+              <button class="button" type="button" aria-pressed={live() === cameraOf(alert())} onClick={() => setLive(live() === cameraOf(alert()) ? null : cameraOf(alert()))} data-name="watch-live">
+                {live() === cameraOf(alert()) ? t().watching_live.back : t().watching_live.watch}
+              </button>
               <Show when={out().size > 0 && out().size < props.item.incident.alerts}>
                 <button class="button" type="button" disabled={props.incidents.busy()} onClick={split} data-name="split">{t().queue.split(out().size)}</button>
               </Show>
