@@ -177,7 +177,7 @@ async fn open(alerts: i64) -> (Store, Settings, Town, tempfile::TempDir) {
     let settings = world::store_settings();
     if settings.url.is_some() {
         // Only the filling is quicker by it.
-        let more = "ALTER SYSTEM SET max_wal_size = '8GB'";
+        let more = "ALTER SYSTEM SET max_wal_size = '2GB'";
         for statement in [more, "SELECT pg_reload_conf()"] {
             assert!(world::cluster::cluster().sql("postgres", statement).status.success());
         }
@@ -193,7 +193,7 @@ async fn the_town_is_as_the_hub_would_have_it_and_nothing_is_looked_through_from
     let (store, settings, town, _folder) = open(10_000).await;
     town::fill::check(&store, town).await;
     let statements = plans::Statements::listen();
-    let mut asked = Asked { store: &store, town, runs: 1, took: Vec::new() };
+    let mut asked = Asked { store: &store, town, runs: 5, took: Vec::new() };
     asked.all().await;
     // So few are not of every camera and every word.
     let may_find_none = ["newest_camera", "search_none", "search_rare", "search_rare_some_sites", "given_to"];
