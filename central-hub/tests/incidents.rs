@@ -94,12 +94,8 @@ impl Hub {
 
     /// What the database holds, in the words of the oracle.
     async fn said(&self) -> oracle::Incidents {
-        self.said_at("market").await
-    }
-
-    async fn said_at(&self, site: &str) -> oracle::Incidents {
         let mut said = BTreeMap::new();
-        for i in self.incidents().await.into_iter().filter(|i| i.site == site) {
+        for i in self.incidents().await {
             let severity = Severity::of_word(i.severity).unwrap();
             let (first, last, from) = (i.opened_at.unix_ms(), i.last_at.unix_ms(), i.clock_from.unix_ms());
             let alerts = self.alerts_of(&i.incident).await;
@@ -335,57 +331,6 @@ async fn whatever_comes_in_whatever_batches_is_what_the_definition_says() {
         }
         assert!(hub.folder.path().exists());
     }
-}
-
-/// Groups hold alerts of many sites, live and from long ago; each site's incidents are what they would be without the others.
-#[tokio::test]
-async fn a_group_of_many_sites_makes_of_each_what_it_is_alone() {
-    const SITES: u64 = 9;
-    let seed = 29;
-    println!("seed {seed}");
-    let mut chance = Chance(seed);
-    let (mut grouped, mut alone) = (Hub::street().await, Hub::street().await);
-    for n in 1..SITES {
-        for hub in [&grouped, &alone] {
-            world::enrol(&hub.store, &format!("site-{n}"), &format!("box-{n}")).await;
-        }
-    }
-    let who = |n: u64| if n == 0 { "market/gate".to_owned() } else { format!("site-{n}/box-{n}") };
-    let mut seqs = [0; SITES as usize];
-    for round in 0..4 {
-        let mut group = Vec::new();
-        for _ in 0..60 {
-            let n = chance.below(SITES);
-            seqs[n as usize] += 1;
-            let (camera, kind) =
-                (["a", "b", "c", "d"][chance.below(4) as usize], [LINE, ZONE][chance.below(2) as usize]);
-            let long_ago = if chance.below(4) == 0 { -9 * 3600 } else { 0 };
-            let record = raised(seqs[n as usize], camera, kind, long_ago + chance.below(1800) as i64);
-            alone.send_as(&who(n), std::slice::from_ref(&record), 1_000).await;
-            group.push(
-                read(&format!("signalbox/v1/{}/alert", who(n)), message(&[record]).as_bytes(), 1_000)
-                    .unwrap(),
-            );
-        }
-        grouped.store.commit(&mut grouped.cache, &group).await.unwrap();
-        if round == 1 {
-            // From now on a core is among what the groups find.
-            for hub in [&grouped, &alone] {
-                merge(hub, 1, 2).await;
-                merge(hub, 2, 3).await;
-            }
-        }
-    }
-    let said = |incidents: Vec<IncidentView>| {
-        let mut said: Vec<_> = incidents
-            .into_iter()
-            .map(|i| (i.site, i.opened_at.unix_ms(), i.last_at.unix_ms(), i.alerts, i.severity))
-            .collect();
-        said.sort();
-        said
-    };
-    assert_eq!(said(grouped.incidents().await), said(alone.incidents().await), "seed {seed}");
-    assert_eq!(grouped.said_at("market").await, alone.said_at("market").await, "seed {seed}");
 }
 
 async fn merge(hub: &Hub, one: u64, other: u64) {

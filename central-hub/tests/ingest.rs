@@ -2,8 +2,7 @@
 
 mod world;
 
-use central_hub::ingest::backlog::Backlog;
-use central_hub::ingest::{read, writer};
+use central_hub::ingest::read;
 use central_hub::store::Store;
 use central_hub::store::alerts::{AlertView, Filter};
 use central_hub::store::records::{Committed, SettledCache};
@@ -11,7 +10,6 @@ use hub_core::rights::Sites;
 use protocol::{Ack, RejectReason};
 use serde_json::{Value, json};
 use sqlx::ConnectOptions;
-use tokio::sync::mpsc;
 
 struct Hub {
     store: Store,
@@ -151,100 +149,7 @@ async fn the_course_of_an_alert_may_come_before_it_and_in_any_order() {
         assert_eq!(alerts.len(), 1, "{order:?}");
         assert_eq!(alerts[0].still.reason.as_deref(), Some("late"), "{order:?}");
         assert_eq!(alerts[0].ended_at.unwrap().to_string(), "2026-11-23T09:00:00.000Z", "{order:?}");
-        // All at once, and a later end after that.
-        let mut together = Hub::new().await;
-        together.send(order.iter().map(|at| records[*at].clone()).collect()).await;
-        assert_eq!(json!(together.alerts().await[0].still), json!(alerts[0].still), "{order:?}");
-        let mut late = course(5, 1, "ended", json!({}));
-        late["at"] = json!("2026-11-23T10:00:00.000Z");
-        together.send(vec![late, course(6, 1, "updated", none("a\0b"))]).await;
-        let after = &together.alerts().await[0];
-        assert_eq!(after.ended_at, alerts[0].ended_at, "{order:?}");
-        assert!(after.still.reason.as_deref().is_some_and(|reason| reason.starts_with('a')), "{order:?}");
     }
-}
-
-/// A group of many boxes costs no more statements than one of a single box, and none gets what is another one's.
-#[tokio::test]
-async fn a_group_of_many_boxes_settles_each_by_itself() {
-    let mut hub = Hub::new().await;
-    for n in 0..40 {
-        world::enrol(&hub.store, &format!("site-{}", n % 7), &format!("box-{n}")).await;
-    }
-    let topic = |n: u64| format!("signalbox/v1/site-{}/box-{n}/alert", n % 7);
-    // Box n has said n records before, and one of the 7th stays away.
-    let said = |n: u64| (1..=n).filter(|seq| *seq != 7).map(raised).collect::<Vec<_>>();
-    let before: Vec<_> = (1..40).map(|n| (topic(n), message(&said(n)))).collect();
-    let messages: Vec<_> = before.iter().map(|(topic, payload)| (topic.as_str(), payload.clone())).collect();
-    hub.commit(&messages).await;
-    let next: Vec<_> = (0..40).map(|n| (topic(n), message(&[raised(n + 1), raised(n + 1)]))).collect();
-    let mut messages: Vec<_> =
-        next.iter().map(|(topic, payload)| (topic.as_str(), payload.clone())).collect();
-    messages.push(("signalbox/v1/site-1/box-0/alert", message(&[raised(9)])));
-    messages.push(("signalbox/v1/site-1/nobody/alert", message(&[raised(9)])));
-    for cached in [true, false] {
-        if !cached {
-            hub.cache = SettledCache::default();
-        }
-        let committed = hub.commit(&messages).await;
-        assert_eq!(committed.counts.stranger, 2, "one at a site that is not its own, one unknown");
-        assert_eq!(committed.counts.new, if cached { 40 } else { 0 });
-        assert_eq!(committed.acks.len(), 40);
-        for (topic, ack) in committed.acks {
-            let n: u64 = topic.agent.as_str().strip_prefix("box-").unwrap().parse().unwrap();
-            let settled = if n < 7 { (n + 1, vec![]) } else { (6, vec![(8, n + 1)]) };
-            assert_eq!((ack.settled_through, ack.settled), settled, "{n}");
-        }
-        messages.rotate_left(11);
-    }
-    let heard = hub.store.agents(None).await.unwrap();
-    assert_eq!(heard.iter().filter(|agent| agent.last_seen.is_some()).count(), 40);
-}
-
-/// Groups of the same boxes and sites, half of it twice, at the same time: neither hub fails, nothing is lost or doubled.
-#[tokio::test(flavor = "multi_thread")]
-async fn two_hubs_take_groups_of_the_same_sites_at_once() {
-    const ROUNDS: u64 = 12;
-    let folder = tempfile::tempdir().unwrap();
-    let (data, settings) = (folder.path().join("data"), world::store_settings());
-    let one = Store::open(&data, &settings).await.unwrap();
-    if data.join("hub.db").exists() {
-        return; // SQLite's file is one hub's.
-    }
-    let other = Store::open(&data, &settings).await.unwrap();
-    for n in 0..2 * ROUNDS + 6 {
-        world::enrol(&one, &format!("site-{n}"), &format!("box-{n}")).await;
-    }
-    // Each round two sites are new; box n speaks in the rounds in which its site is among the eight.
-    let group = |round: u64, odd: bool| {
-        let mut group: Vec<_> = (2 * round..2 * round + 6)
-            .flat_map(|n| {
-                let records = if odd { [1, 2] } else { [2, 3] }.map(|seq| raised(10 * round + seq));
-                let topic = format!("signalbox/v1/site-{n}/box-{n}/alert");
-                read(&topic, &message(&records), 1_000)
-            })
-            .collect();
-        if odd {
-            group.reverse();
-        }
-        group
-    };
-    let (mut ones, mut others) = (SettledCache::default(), SettledCache::default());
-    for round in 0..ROUNDS {
-        let (group_one, group_other) = (group(round, true), group(round, false));
-        let (first, second) =
-            tokio::join!(one.commit(&mut ones, &group_one), other.commit(&mut others, &group_other));
-        let new = first.unwrap().counts.new + second.unwrap().counts.new;
-        assert_eq!(new, 18, "round {round}");
-    }
-    let counted: Vec<(i64, i64)> = one
-        .read()
-        .all(central_hub::store::sql(
-            "SELECT count(*), (SELECT CAST(sum(alerts) AS BIGINT) FROM incidents WHERE alias_of IS NULL) FROM alerts",
-        ))
-        .await
-        .unwrap();
-    assert_eq!(counted, [(18 * ROUNDS as i64, 18 * ROUNDS as i64)]);
 }
 
 #[tokio::test]
@@ -371,34 +276,6 @@ async fn two_records_under_one_number_hold_the_agent_once() {
     let why = hub.store.list_agents().await.unwrap()[0].held_why.clone().unwrap();
     assert_eq!(why, "Two different records came under the number e1/1.");
     assert_eq!(hub.store.audited("held", 10).await.unwrap().len(), 1);
-}
-
-/// What the database chokes on is alone in not being stored.
-#[tokio::test]
-async fn one_message_that_cannot_be_stored_holds_up_no_other() {
-    let hub = Hub::new().await;
-    let path = hub.store.data().join("hub.db");
-    if !path.exists() {
-        return; // The fault is made in SQLite's words.
-    }
-    let mut file = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
-    let choke = "CREATE TRIGGER choke BEFORE INSERT ON alerts WHEN NEW.seq = 13
-        BEGIN SELECT RAISE(ABORT, 'choked'); END";
-    sqlx::raw_sql(choke).execute(&mut file).await.unwrap();
-    let (arrivals, queue) = mpsc::channel(40);
-    let (to_link, mut acks) = mpsc::channel(40);
-    let (_asks, questions) = mpsc::channel(1);
-    for seq in 1..=40 {
-        arrivals.try_send(read(TOPIC, &message(&[raised(seq)]), 1_000).unwrap()).unwrap();
-    }
-    drop(arrivals);
-    writer::run(hub.store.clone(), queue, to_link, Backlog::default(), questions).await;
-    let mut last = None;
-    while let Some((_, ack)) = acks.recv().await {
-        last = Some((ack.settled_through, ack.settled));
-    }
-    assert_eq!(last, Some((12, vec![(14, 40)])));
-    assert_eq!(hub.alerts().await.len(), 39);
 }
 
 /// Somebody else writes to the file for long (a copy, an operator's tool): the batch waits and is stored.

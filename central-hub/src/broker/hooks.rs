@@ -99,7 +99,7 @@ impl Hooks {
         {
             connection.replied(&reply.id);
         }
-        if gate.backlog.enter(&identity.agent, publish.payload.len()).await {
+        if gate.backlog.enter(&identity.agent).await {
             gate.held_back.fetch_add(1, Ordering::Relaxed);
         }
         PublishAclResult::allow()

@@ -1,15 +1,12 @@
-//! Incidents: reading them, and what all who change them need. Ingest places alerts (`place`), operators split and merge
+//! Incidents: reading them, and what all who change them need. Ingest places alerts (`site`), operators split and merge
 //! (`by_hand`), alerts from before incidents get theirs (`adopt`).
 
 pub mod adopt;
 pub mod by_hand;
 pub mod listed;
-mod load;
-pub(super) mod place;
 mod rows;
-mod site;
+pub(super) mod site;
 mod view;
-mod write;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

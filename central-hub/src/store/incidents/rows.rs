@@ -1,8 +1,7 @@
 //! Clusters and runs as rows: the core's types to columns and back.
 //!
 //! Rows travel to the database as one JSON array a statement, so that a storm costs no more statements than a
-//! single alert, and many sites no more than one. SQLite reads it by `jsonb_each`: `json_each` would write each row out as
-//! text again for every column.
+//! single alert.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +12,9 @@ use serde_json::{Value, json};
 
 use crate::store::StoreError;
 
+/// Columns of a cluster, in the order of [`CLUSTER`].
 #[derive(Debug, sqlx::FromRow)]
 pub struct ClusterRow {
-    pub site: String,
     pub incident: String,
     pub kind: String,
     pub family: String,
@@ -37,7 +36,6 @@ pub struct ClusterRow {
 
 #[derive(Debug, sqlx::FromRow)]
 pub struct RunRow {
-    pub site: String,
     pub family: String,
     pub agent: String,
     pub camera: String,
@@ -109,7 +107,7 @@ pub fn id(text: &str) -> Result<IncidentId, StoreError> {
     text.parse().map_err(|_| unreadable("an incident's id", text))
 }
 
-/// A cluster's row, as [`super::write`] writes it.
+/// A cluster's row, as [`super::site`] writes it.
 pub fn cluster_values(site: &str, row: &Row) -> Value {
     let t = &row.total;
     json!([
@@ -136,10 +134,8 @@ pub fn cluster_values(site: &str, row: &Row) -> Value {
     ])
 }
 
-/// A run's row, likewise.
-pub fn run_values(site: &str, run: &Run) -> Value {
+pub fn run_values(run: &Run) -> Value {
     json!([
-        site,
         run.family.0,
         run.camera.agent,
         run.camera.camera,

@@ -4,29 +4,47 @@ use protocol::{Body, Gap, Record, Still};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::courses::Courses;
 use super::{Arrival, StoreError};
 use crate::store::changes::Subject;
-use crate::store::{Tx, sql};
+use crate::store::{Tx, sql, sql_for};
 
-/// Stores a record that was not there before, and is no new alert; how an alert went on is added to `courses`.
-pub(super) async fn put<'b>(
-    tx: &mut Tx,
-    courses: &mut Courses<'b>,
-    arrival: &'b Arrival,
-    record: &'b Record,
-) -> Result<(), StoreError> {
+/// Stores a record that was not there before, and is no new alert.
+pub(super) async fn put(tx: &mut Tx, arrival: &Arrival, record: &Record) -> Result<(), StoreError> {
     let (agent, epoch) = (arrival.agent.as_str(), record.epoch.as_str());
     let about = match &record.body {
         // Alerts have their own way: `raised`.
         Body::Raised(_) => return Ok(()),
         Body::Ended { of_seq } => {
-            courses.ended(agent, epoch, *of_seq, record.at.unix_ms());
+            let statement = sql_for(
+                "INSERT INTO courses (agent, epoch, of_seq, ended_at) VALUES ($1, $2, $3, $4)
+                ON CONFLICT (agent, epoch, of_seq) DO UPDATE
+                    SET ended_at = min(coalesce(ended_at, excluded.ended_at), excluded.ended_at)",
+                "INSERT INTO courses (agent, epoch, of_seq, ended_at) VALUES ($1, $2, $3, $4)
+                ON CONFLICT (agent, epoch, of_seq) DO UPDATE
+                    SET ended_at = least(courses.ended_at, excluded.ended_at)",
+            );
+            let statement = statement.bind(agent).bind(epoch).bind(of_seq.cast_signed());
+            tx.execute(statement.bind(record.at.unix_ms())).await?;
             *of_seq
         }
         Body::Updated(updated) => {
             let Some(still) = &updated.still else { return Ok(()) };
-            courses.still(agent, epoch, updated.of_seq, record.seq, still);
+            let (state, reason) = still_words(still);
+            let text = "INSERT INTO courses (agent, epoch, of_seq, still_seq, still_state, still_reason)
+                VALUES ($1, $2, $3, $4, $5, $6)
+                ON CONFLICT (agent, epoch, of_seq) DO UPDATE SET still_seq = excluded.still_seq,
+                    still_state = excluded.still_state, still_reason = excluded.still_reason
+                WHERE excluded.still_seq > courses.still_seq";
+            tx.execute(
+                sql(text)
+                    .bind(agent)
+                    .bind(epoch)
+                    .bind(updated.of_seq.cast_signed())
+                    .bind(record.seq.cast_signed())
+                    .bind(state)
+                    .bind(reason),
+            )
+            .await?;
             updated.of_seq
         }
         Body::Gap(gap) => return put_gap(tx, arrival, record, gap).await,
@@ -94,9 +112,4 @@ pub(super) fn word(value: &impl Serialize) -> Option<String> {
         Ok(Value::String(word)) => Some(word),
         _ => None,
     }
-}
-
-/// No text in PostgreSQL holds a NUL (see `store::sql`), nor does its JSON; ids never do.
-pub(super) fn without_nul(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }

@@ -1,13 +1,15 @@
 //! The alerts of a batch: each gets its incident, then all are stored by one statement.
 
+use std::collections::BTreeMap;
+
 use protocol::{Raised, Record};
 use serde_json::{Value, json};
 
-use super::body::{still_words, without_nul, word};
+use super::body::{still_words, word};
 use super::{Arrival, Store, StoreError};
-use crate::incidents;
+use crate::incidents::{self, Why};
 use crate::store::changes::Subject;
-use crate::store::incidents::place::{Placed, place};
+use crate::store::incidents::site::Site;
 use crate::store::{Sql, Tx, sql_for};
 
 /// An alert that was not there before.
@@ -20,19 +22,28 @@ pub(super) struct New<'a> {
 
 /// Stores alerts with their incidents.
 pub(super) async fn put(store: &Store, tx: &mut Tx, alerts: &[New<'_>]) -> Result<(), StoreError> {
-    let placing: Vec<_> = alerts
-        .iter()
-        .map(|New { arrival, record, raised, .. }| {
-            let alert = incidents::alert(arrival.agent.as_str(), record, raised, arrival.received_at);
-            (arrival.site.as_str(), alert)
-        })
-        .collect();
-    let placed = place(store, tx, &placing).await?;
+    let mut sites: BTreeMap<&str, Vec<&New<'_>>> = BTreeMap::new();
+    for alert in alerts {
+        sites.entry(alert.arrival.site.as_str()).or_default().push(alert);
+    }
     let mut rows = Vec::with_capacity(alerts.len());
-    for (new, Placed { incident, because }) in alerts.iter().zip(placed) {
-        rows.push(values(new, &incident, because));
-        let (epoch, seq) = (new.record.epoch.as_str().to_owned(), new.record.seq.cast_signed());
-        tx.changed(Subject::Alert { agent: new.arrival.agent.as_str().to_owned(), epoch, seq });
+    // In the order of their names: two hubs that write at once must not wait for each other.
+    for (name, alerts) in sites {
+        let mut site = Site::lock(store, tx, name).await?;
+        site.load_around(tx, alerts.iter().map(|new| new.record.at.unix_ms())).await?;
+        for new in alerts {
+            let agent = new.arrival.agent.as_str();
+            let joined =
+                site.take(&incidents::alert(agent, new.record, new.raised, new.arrival.received_at))?;
+            let because = match Why::from(joined.because) {
+                Why::Opened => None,
+                why => serde_json::to_string(&why).ok(),
+            };
+            rows.push(values(new, &joined.cluster.to_string(), because));
+            let (epoch, seq) = (new.record.epoch.as_str().to_owned(), new.record.seq.cast_signed());
+            tx.changed(Subject::Alert { agent: agent.to_owned(), epoch, seq });
+        }
+        site.write(tx).await?;
     }
     if !rows.is_empty() {
         tx.execute(insert().bind(Value::from(rows).to_string())).await?;
@@ -45,6 +56,8 @@ fn values(new: &New<'_>, incident: &str, because: Option<String>) -> Value {
     let New { arrival, record, raised, raw } = new;
     let (still_state, still_reason) = still_words(&raised.still);
     let bounding_box = raised.bounding_box.as_ref().and_then(|b| serde_json::to_string(b).ok());
+    // No text in PostgreSQL holds a NUL (see `store::sql`); ids never do.
+    let text = |t: &str| t.replace('\0', "\u{fffd}");
     json!([
         arrival.agent.as_str(),
         record.epoch.as_str(),
@@ -53,7 +66,7 @@ fn values(new: &New<'_>, incident: &str, because: Option<String>) -> Value {
         raised.camera.as_str(),
         raised.kind.as_str(),
         raised.rule.as_str(),
-        raised.rule_name.as_deref().map(without_nul),
+        raised.rule_name.as_deref().map(text),
         word(&raised.severity),
         raised.direction.map(|d| d.as_str()),
         raised.track.map(u64::cast_signed),
@@ -67,7 +80,7 @@ fn values(new: &New<'_>, incident: &str, because: Option<String>) -> Value {
         record.not_durable,
         arrival.received_at,
         still_state,
-        still_reason.map(without_nul),
+        still_reason.map(text),
         raw.to_string(),
         incident,
         because,
@@ -91,7 +104,7 @@ fn insert() -> Sql<'static> {
                 value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14,
                 value ->> 15, value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 20, value ->> 21,
                 value ->> 22, value ->> 23, value ->> 24
-            FROM jsonb_each($1)"
+            FROM json_each($1)"
         ),
         into!(
             "SELECT value ->> 0, value ->> 1, (value ->> 2)::bigint, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
