@@ -46,6 +46,7 @@ struct Request {
     live: String,
     viewers: BTreeSet<u64>,
     arriving: bool,
+    said: Duration,
     next: Duration,
     empty_since: Option<Duration>,
 }
@@ -57,6 +58,7 @@ impl Watching {
             live: live.to_owned(),
             viewers: BTreeSet::new(),
             arriving: false,
+            said: now,
             next: now,
             empty_since: None,
         });
@@ -81,7 +83,7 @@ impl Watching {
         if let Some(request) = self.cameras.get_mut(camera)
             && std::mem::replace(&mut request.arriving, arriving) != arriving
         {
-            request.next = now + if arriving { RENEW } else { ASK };
+            request.next = if arriving { request.said + RENEW } else { request.next.min(now + ASK) };
         }
     }
 
@@ -106,6 +108,7 @@ impl Watching {
             }
         }
         for (camera, request) in self.cameras.iter_mut().filter(|(_, r)| r.next <= now) {
+            request.said = now;
             request.next = now + if request.arriving { RENEW } else { ASK };
             let (camera, live) = (camera.clone(), request.live.clone());
             self.actions.push_back(Action::Start { camera, live });
@@ -151,9 +154,9 @@ mod tests {
         assert_eq!(actions(&mut watching), ["start"]);
         watching.arriving(s(1), &gate, true);
         assert!(watching.is_asked(&gate, "a") && !watching.is_asked(&gate, "b"));
-        watching.tick(s(5));
+        watching.tick(s(4));
         assert_eq!(actions(&mut watching), Vec::<&str>::new());
-        watching.tick(s(6));
+        watching.tick(s(5));
         assert_eq!(actions(&mut watching), ["start"], "again and again");
         watching.left(s(7), &gate, 1);
         watching.left(s(8), &gate, 2);

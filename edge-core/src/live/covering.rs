@@ -122,7 +122,9 @@ impl Covering {
         if self.analyses.back().is_some_and(|last| *last >= at) {
             return;
         }
-        self.traces.retain(|trace| !trace.is_over(at));
+        // A frame that still waits is older than this look.
+        let oldest = self.frames.front().map_or(at, |waiting| at.min(*waiting));
+        self.traces.retain(|trace| !trace.is_over(oldest));
         let there: Vec<Option<Rect>> = self.traces.iter().map(|trace| trace.at(at)).collect();
         let alike = |row: usize, column: usize| there[row].as_ref().map_or(0.0, |b| b.iou(&persons[column]));
         let paired = pairs(self.traces.len(), persons.len(), SAME_IOU, alike);
