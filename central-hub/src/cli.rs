@@ -14,8 +14,10 @@ mod webhook;
 pub(crate) mod words;
 
 use std::io::{ErrorKind, IsTerminal};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
@@ -23,7 +25,7 @@ use hub_core::plain::plain;
 use settings::{chinese, owner};
 use tracing_subscriber::EnvFilter;
 
-use self::words::Language;
+use self::words::{Language, note};
 use crate::config::{Config, ConfigError, DEFAULT_FILE};
 use crate::ports::Ports;
 use crate::run;
@@ -31,6 +33,9 @@ use crate::store::Store;
 
 /// What is logged unless `RUST_LOG` says otherwise; the broker tells of every client at its `info`.
 const LOGGED: &str = "info,rmqtt=warn,rmqtt_net=warn";
+
+/// How long a command waits for the hub beside it.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(500);
 
 #[derive(Parser)]
 #[command(name = "central-hub", version, about = "The Signalbox hub: broker, alert store, API and wall")]
@@ -93,7 +98,7 @@ pub fn main() -> ExitCode {
     Language::ask(std::env::args());
     let line = Line::try_parse().unwrap_or_else(|error| {
         if error.use_stderr() && Language::of_environment() == Language::Zh {
-            eprintln!("central-hub: {}", chinese::of_arguments(&error));
+            note(format_args!("central-hub: {}", chinese::of_arguments(&error)));
         }
         error.exit()
     });
@@ -105,24 +110,25 @@ pub fn main() -> ExitCode {
     let config = match settled(file.as_deref(), &line.command) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("central-hub: {}", sentence(&error));
+            note(format_args!("central-hub: {}", sentence(&error)));
             return ExitCode::FAILURE;
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("central-hub: cannot start: {error}");
+            note(format_args!("central-hub: cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
     let done = runtime.block_on(dispatch(line.command, config));
     // A blocking call that hangs must not keep the program alive.
-    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    runtime.shutdown_timeout(Duration::from_millis(200));
     match done {
+        Ok(()) if words::was_cut() => ExitCode::FAILURE,
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("central-hub: {}", sentence(&error));
+            note(format_args!("central-hub: {}", sentence(&error)));
             ExitCode::FAILURE
         }
     }
@@ -154,9 +160,13 @@ fn unusable(language: Language, file: Option<&Path>, error: ConfigError) -> anyh
             format!("没有设置文件 {file}：请核对 --config 后面的路径"),
             format!("there is no settings file {file}: check the path after --config"),
         )),
-        _ => {
-            anyhow::Error::new(error).context(language.say("设置有误，请改正", "the settings must be mended"))
-        }
+        _ => match (language, error) {
+            (Language::Zh, ConfigError::File(error)) => {
+                anyhow!("设置有误，请改正：{}", chinese::of_error(&error))
+            }
+            (_, error) => anyhow::Error::new(error)
+                .context(language.say("设置有误，请改正", "the settings must be mended")),
+        },
     }
 }
 
@@ -205,8 +215,26 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
     done
 }
 
-/// Where a browser on this machine finds the wall: the running hub's real port, else the settings'.
+/// Where a browser on this machine finds the wall.
 fn wall_address(config: &Config) -> String {
+    format!("{}://{}", if config.wall_tls() { "https" } else { "http" }, listens_at(config))
+}
+
+/// Says that what was made has to wait for a hub, where the wall's port refuses connections. Silence is no proof.
+fn note_unless_running(config: &Config) {
+    let refused = TcpStream::connect_timeout(&listens_at(config), ANSWERS_WITHIN)
+        .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
+    if refused {
+        let wall = wall_address(config);
+        note(Language::of_environment().say(
+            format!("注意：现在没有中心在运行（{wall} 没有应答）。请先启动中心，再使用它。"),
+            format!("Note: no hub is running at the moment (nothing answers at {wall}): start it before this is used."),
+        ));
+    }
+}
+
+/// The running hub's real port, else the settings'.
+fn listens_at(config: &Config) -> SocketAddr {
     let mut address = config.http.listen;
     if let Some(ports) = Ports::read(&config.hub.data) {
         address.set_port(ports.http);
@@ -214,5 +242,5 @@ fn wall_address(config: &Config) -> String {
     if address.ip().is_unspecified() {
         address.set_ip([127, 0, 0, 1].into());
     }
-    format!("{}://{address}", if config.wall_tls() { "https" } else { "http" })
+    address
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Publisher;
 use crate::broker::{Broker, selftest};
+use crate::cli::words;
 use crate::config::{self, Config};
 use crate::configs;
 use crate::door::peers::Peers;
@@ -284,7 +285,7 @@ fn lock(data: &Path) -> anyhow::Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            bail!("another hub is running on {}; stop it, or choose another folder", data.display())
+            bail!("{}", words::two_hubs(data))
         }
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("cannot lock {}", path.display()))

@@ -46,6 +46,7 @@ fn an_open_token_is_seen_until_it_is_used_or_taken_away() {
     let json: Value =
         serde_json::from_str(&said(&world, &["agent", "show", "--agent", "box-2", "--json"])).unwrap();
     let open = &json["open_tokens"][0];
+    assert_eq!(open["site"], "market");
     assert!(
         open["expires_at"].is_string() && open["created_by"].as_str().unwrap().contains("operator"),
         "{json}"
@@ -58,6 +59,61 @@ fn an_open_token_is_seen_until_it_is_used_or_taken_away() {
     let list = said(&world, &["agent", "list"]);
     assert!(!list.contains("box-1") && !list.contains("box-2"), "{list}");
     assert!(said(&world, &["agent", "show", "--agent", "box-2"]).contains("no agent"));
+}
+
+#[test]
+fn commands_end_well_when_nobody_reads_their_output() {
+    let mut world = World::new();
+    let _ = world.add_agent("market", "gate");
+    world.start();
+    for words in [
+        &["agent", "list"][..],
+        &["agent", "show", "--agent", "gate"],
+        &["user", "list"],
+        &["user", "login-link"],
+        &["ca", "status"],
+        &["audit", "export", "--reason", "test"],
+        &["token", "create", "--site", "market", "--agent", "box-1"],
+        &["agent", "revoke", "--agent", "gate"],
+    ] {
+        assert_eq!(world.run_unread(words).code(), Some(0), "{words:?}");
+    }
+    assert_eq!(world.run_unread(&["agent", "show", "--agent", "nobody"]).code(), Some(1));
+    assert!(said(&world, &["agent", "list"]).contains("market/box-1"), "it was done all the same");
+}
+
+#[test]
+fn a_token_made_while_no_hub_runs_is_told_to_wait_for_one() {
+    let mut world = World::new();
+    world.start();
+    let create = ["token", "create", "--site", "market", "--agent", "box-1"];
+    let link = ["user", "login-link"];
+    let told =
+        |world: &World| [&create[..], &link].map(|words| said(world, words).contains("no hub is running"));
+    assert_eq!(told(&world), [false, false]);
+    world.kill();
+    assert_eq!(told(&world), [true, true]);
+    assert!(world.run(&create).status.success() && world.run(&link).status.success());
+}
+
+#[test]
+fn a_wrong_setting_and_a_second_hub_are_told_in_the_readers_language() {
+    let mut world = World::new();
+    world.start();
+    let second = |language| world.run(&["serve", "--lang", language]);
+    let (zh, en) = (second("zh"), second("en"));
+    assert!(
+        !zh.status.success() && String::from_utf8_lossy(&zh.stderr).contains("另一个中心正在使用数据文件夹")
+    );
+    assert!(
+        !en.status.success() && String::from_utf8_lossy(&en.stderr).contains("another hub is running on")
+    );
+    let wrong = World::on(Default::default(), "[htp]\n");
+    let zh = wrong.run(&["serve", "--lang", "zh"]);
+    let zh = String::from_utf8_lossy(&zh.stderr);
+    assert!(zh.contains("没有名为 `htp` 的设置；是不是 `http`？") && !zh.contains("unknown field"), "{zh}");
+    let en = wrong.run(&["serve", "--lang", "en"]);
+    assert!(String::from_utf8_lossy(&en.stderr).contains("unknown field `htp`"));
 }
 
 fn redemption(secret: &str, csr: &str) -> Value {
@@ -370,6 +426,16 @@ fn a_held_box_gets_nothing_until_it_is_released() {
         assert!(store.hold_agent(&id, "two boxes", "test").await.unwrap());
         store.close().await;
     });
+    let shown = said(&world, &["agent", "show", "--agent", "gate"]);
+    assert!(shown.contains("held") && shown.contains("agent release --agent gate"), "{shown}");
+    let zh = world.run(&["agent", "show", "--agent", "gate", "--lang", "zh"]);
+    let zh = String::from_utf8_lossy(&zh.stdout);
+    assert!(zh.contains("待裁定") && zh.contains("agent revoke --agent gate"), "{zh}");
+    let json: Value =
+        serde_json::from_str(&said(&world, &["agent", "show", "--agent", "gate", "--json"])).unwrap();
+    assert_eq!(json["held_why"], "two boxes");
+    let list = world.run(&["agent", "list", "--lang", "zh"]);
+    assert!(!String::from_utf8_lossy(&list.stdout).contains("unknown"));
     assert_eq!(trust(&world, &gate).code(), "held");
     assert_eq!(renew(&world, &gate, &key_and_request().1).code(), "held");
     assert!(matches!(world.connect("gate", &gate), Err(Refused::AtDoor(_))));

@@ -7,7 +7,7 @@ use anyhow::bail;
 use clap::Subcommand;
 use protocol::AgentId;
 
-use super::words::{Language, print_line};
+use super::words::{Language, print_line, print_text};
 use super::{configure, tokens};
 use crate::ca::timestamp;
 use crate::clock::now_ms;
@@ -53,11 +53,12 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
                 ["站点", "盒子", "状态", "证书有效期至", "准入", "名称"],
                 ["SITE", "AGENT", "STATE", "CERTIFICATE UNTIL", "ACCESS", "NAME"],
             );
-            println!("{}", line(head));
+            print_text(line(head));
             for a in store.list_agents().await? {
                 let (until, access) = (until(&a), access(&a, language, now_ms()));
+                let state = language.state(&a.state);
                 let name = a.name.unwrap_or_default();
-                print_line(line([&a.site, &a.agent, &a.state, &until, &access, &name]));
+                print_line(line([&a.site, &a.agent, state, &until, access, &name]));
             }
             tokens::list(store, language).await?;
         }
@@ -73,13 +74,10 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
                     )
                 );
             }
-            println!(
-                "{}",
-                language.say(
-                    format!("盒子 {agent} 的证书和令牌已收回。"),
-                    format!("agent {agent} revoked: its certificates and open tokens are worth nothing now"),
-                )
-            );
+            print_text(language.say(
+                format!("盒子 {agent} 的证书和令牌已收回。"),
+                format!("agent {agent} revoked: its certificates and open tokens are worth nothing now"),
+            ));
         }
         Command::Release { agent } => {
             if !store.release_agent(&agent, audit::OPERATOR).await? {
@@ -91,13 +89,10 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
                     )
                 );
             }
-            println!(
-                "{}",
-                language.say(
-                    format!("盒子 {agent} 可以重新连接。"),
-                    format!("agent {agent} released: it may connect again"),
-                )
-            );
+            print_text(language.say(
+                format!("盒子 {agent} 可以重新连接。"),
+                format!("agent {agent} released: it may connect again"),
+            ));
         }
     }
     Ok(())
@@ -111,13 +106,27 @@ fn until(a: &Listed) -> String {
     a.valid_until.map_or_else(|| "-".to_owned(), |ms| timestamp(ms).to_string())
 }
 
-fn access(a: &Listed, language: Language, now: i64) -> String {
-    let text = match (a.revoked, &a.held_why, a.valid_until) {
+/// Whether it may come in.
+pub(super) fn access(a: &Listed, language: Language, now: i64) -> &'static str {
+    match (a.revoked, &a.held_why, a.valid_until) {
         (true, _, _) => language.say("已收回", "revoked"),
         (false, Some(_), _) => language.say("待裁定", "held"),
         (false, None, None) => language.say("未入网", "none"),
         (false, None, Some(until)) if until <= now => language.say("已过期", "expired"),
         (false, None, Some(_)) => language.say("有效", "valid"),
-    };
-    text.to_owned()
+    }
+}
+
+/// The same, and of a box that is held what decides it.
+pub(super) fn access_said(a: &Listed, language: Language, now: i64) -> String {
+    let (access, agent) = (access(a, language, now), &a.agent);
+    let Some(why) = a.held_why.as_ref().filter(|_| !a.revoked) else { return access.to_owned() };
+    language.say(
+        format!(
+            "{access}：疑似两台盒子使用同一张证书（英文原文：{why}）。放行：central-hub agent release --agent {agent}；收回：central-hub agent revoke --agent {agent}"
+        ),
+        format!(
+            "{access}: {why} Let it in: central-hub agent release --agent {agent}; shut it out: central-hub agent revoke --agent {agent}"
+        ),
+    )
 }

@@ -1,6 +1,6 @@
 //! `audit verify`, `audit export`: for whoever answers for the hub. Both work beside a running hub.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -8,7 +8,7 @@ use clap::Subcommand;
 use hub_core::plain::plain_json;
 use protocol::Timestamp;
 
-use super::words::{Language, print_line};
+use super::words::{Language, print_line, print_text};
 use crate::audit::{self, Published};
 use crate::config::Config;
 use crate::store::Store;
@@ -63,19 +63,19 @@ async fn verify(store: &Store, config: &Config, heads: Option<PathBuf>) -> anyho
     }
     let untold = verdict.faults.count - verdict.faults.told.len() as u64;
     if untold > 0 {
-        println!("{}", language.say(format!("另有 {untold} 处"), format!("and {untold} more")));
+        print_text(language.say(format!("另有 {untold} 处"), format!("and {untold} more")));
     }
     if verdict.strays > 0 {
         let strays = verdict.strays;
         let zh = format!("有 {strays} 条记录不属于任何一天的链");
-        println!("{}", language.say(zh, format!("{strays} entries belong to no day's chain")));
+        print_text(language.say(zh, format!("{strays} entries belong to no day's chain")));
     }
     if unreadable > 0 {
         let zh = format!("链头文件有 {unreadable} 行无法读取（断电截断或被改动）");
         let en = format!(
             "{unreadable} lines of the published heads cannot be read (cut by a power failure, or changed)"
         );
-        println!("{}", language.say(zh, en));
+        print_text(language.say(zh, en));
     }
     let (days, entries, published) = (verdict.days, verdict.entries, verdict.published);
     if !verdict.is_good() {
@@ -89,11 +89,11 @@ async fn verify(store: &Store, config: &Config, heads: Option<PathBuf>) -> anyho
     let zh = format!("审计记录完整：{days} 天，{entries} 条；与 {published} 个已发布的链头一致");
     let en =
         format!("the audit is whole: {entries} entries of {days} days, as {published} published heads say");
-    println!("{}", language.say(zh, en));
+    print_text(language.say(zh, en));
     if published == 0 {
         let zh = "没有已发布的链头可供核对：能写数据库的人可以重做整条链。请设置 [audit] heads。";
         let en = "no published heads to hold it against: whoever can write the database could have made it anew; set [audit] heads";
-        println!("{}", language.say(zh, en));
+        print_text(language.say(zh, en));
     }
     Ok(())
 }
@@ -114,7 +114,7 @@ async fn export(store: &Store, from: Option<String>, to: Option<String>, reason:
     let detail =
         format!("Exported the audit from {} to {to}.", if from.is_empty() { "its beginning" } else { &from });
     store.note(Note::new("exported", OPERATOR, &detail).to("audit").for_reason(Some(reason))).await?;
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut out = io::BufWriter::new(io::stdout().lock());
     for (head, algorithm) in store.audit_heads().await? {
         if head.day < from || head.day > to {
             continue;
@@ -134,8 +134,16 @@ async fn export(store: &Store, from: Option<String>, to: Option<String>, reason:
             })
             .await?;
         if let Some(error) = failed {
-            return Err(error).context("cannot write the entries");
+            return ended(Err(error));
         }
     }
-    out.flush().context("cannot write the entries")
+    ended(out.flush())
+}
+
+/// A reader that has seen enough is no fault.
+fn ended(written: io::Result<()>) -> anyhow::Result<()> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write the entries"),
+    }
 }

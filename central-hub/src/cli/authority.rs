@@ -3,7 +3,7 @@
 use anyhow::bail;
 use clap::Subcommand;
 
-use super::words::Language;
+use super::words::{Language, print_text};
 use crate::ca::{Ca, timestamp};
 use crate::store::authorities::Retired;
 use crate::store::{Store, audit};
@@ -32,9 +32,7 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
         Command::Status => status(store, &ca, language).await,
         Command::Rotate => {
             let fingerprint = ca.rotate(audit::OPERATOR).await?;
-            println!(
-                "{}",
-                language.say(
+            print_text(language.say(
                     format!(
                         "已生成第二个签发根 {fingerprint}。\n盒子会自行换发证书；用 `central-hub ca status` 查看进度，全部换完后运行 `central-hub ca retire`。"
                     ),
@@ -60,13 +58,10 @@ async fn status(store: &Store, ca: &Ca, language: Language) -> anyhow::Result<()
             (true, _) => language.say("新根，签发证书", "new, signs certificates"),
             (false, _) => language.say("旧根，待停用", "old, to be retired"),
         };
-        println!(
-            "{}",
-            language.say(
-                format!("{fingerprint}\n  {part}；有效期至 {until}；有效证书 {boxes} 张"),
-                format!("{fingerprint}\n  {part}; until {until}; {boxes} valid certificates"),
-            )
-        );
+        print_text(language.say(
+            format!("{fingerprint}\n  {part}；有效期至 {until}；有效证书 {boxes} 张"),
+            format!("{fingerprint}\n  {part}; until {until}; {boxes} valid certificates"),
+        ));
     }
     Ok(())
 }
@@ -75,13 +70,10 @@ async fn retire(store: &Store, ca: &Ca, language: Language, force: bool) -> anyh
     let roots = ca.roots().await?;
     match ca.retire(force, audit::OPERATOR).await? {
         Retired::Done(ended) => {
-            println!(
-                "{}",
-                language.say(
-                    format!("旧签发根已停用；{ended} 张证书随之失效。"),
-                    format!("The older authority is retired; {ended} certificates ended with it."),
-                )
-            );
+            print_text(language.say(
+                format!("旧签发根已停用；{ended} 张证书随之失效。"),
+                format!("The older authority is retired; {ended} certificates ended with it."),
+            ));
             Ok(())
         }
         Retired::NoOther => bail!(
@@ -95,10 +87,16 @@ async fn retire(store: &Store, ca: &Ca, language: Language, force: bool) -> anyh
             if let Some(old) = roots.first() {
                 let bearers = store.valid_under(&old.fingerprint).await?;
                 for b in bearers.iter().take(NAMED) {
-                    println!("{}/{}  {}  {}", b.site, b.agent, b.serial, timestamp(b.not_after));
+                    print_text(format_args!(
+                        "{}/{}  {}  {}",
+                        b.site,
+                        b.agent,
+                        b.serial,
+                        timestamp(b.not_after)
+                    ));
                 }
                 if bearers.len() > NAMED {
-                    println!("... {}", bearers.len() - NAMED);
+                    print_text(format_args!("... {}", bearers.len() - NAMED));
                 }
             }
             bail!("{}", language.say(

@@ -13,9 +13,11 @@ use settings::{MAX_WISH_BYTES, check_wish, owner};
 
 use words::Words;
 
+use super::agent::access_said;
 use super::tokens;
-use super::words::{Language, print_json, print_line};
-use crate::store::agents::AgentView;
+use super::words::{Language, print_json, print_line, print_text};
+use crate::clock::now_ms;
+use crate::store::agents::{AgentView, Listed};
 use crate::store::configs::ConfigView;
 use crate::store::tokens::Open;
 use crate::store::{Store, audit};
@@ -32,7 +34,7 @@ pub async fn configure(store: &Store, agent: &AgentId, file: &Path) -> anyhow::R
     let Some(generation) = store.put_config(agent, &text, audit::OPERATOR).await? else {
         bail!("{}", words.no_agent(agent));
     };
-    println!("{}", words.wished(agent, generation));
+    print_text(words.wished(agent, generation));
     Ok(())
 }
 
@@ -41,13 +43,14 @@ pub async fn show(store: &Store, agent: &AgentId, json: bool) -> anyhow::Result<
     let language = Language::of_environment();
     let words = Words::of(language);
     let open = store.open_tokens(Some(agent)).await?;
+    let listed = store.list_agents().await?.into_iter().find(|a| a.agent == agent.as_str());
     let view = store.agents(Some(agent.as_str())).await?.into_iter().next();
     if json {
-        print_json(shown(view.as_ref(), &open)?.with_context(|| words.no_agent(agent))?);
+        print_json(shown(view.as_ref(), listed.as_ref(), &open)?.with_context(|| words.no_agent(agent))?);
         return Ok(());
     }
     let mut all = match (&view, open.first()) {
-        (Some(view), _) => lines(&words, view),
+        (Some(view), _) => lines(&words, language, view, listed.as_ref()),
         (None, Some(token)) => vec![
             (words.title("agent"), format!("{}/{}", token.site, token.agent)),
             (words.title("name"), token.name.clone().unwrap_or_default()),
@@ -55,7 +58,9 @@ pub async fn show(store: &Store, agent: &AgentId, json: bool) -> anyhow::Result<
         ],
         (None, None) => bail!("{}", words.no_agent(agent)),
     };
-    all.extend(open.iter().map(|token| (words.title("token"), tokens::said(token, language))));
+    all.extend(open.iter().map(|token| {
+        (words.title("token"), format!("{}/{}  {}", token.site, token.agent, tokens::said(token, language)))
+    }));
     for (title, value) in all {
         print_line(format!("{title}{value}"));
     }
@@ -63,7 +68,7 @@ pub async fn show(store: &Store, agent: &AgentId, json: bool) -> anyhow::Result<
 }
 
 /// One object; `None` where nothing is known of such an agent.
-fn shown(view: Option<&AgentView>, open: &[Open]) -> anyhow::Result<Option<Value>> {
+fn shown(view: Option<&AgentView>, listed: Option<&Listed>, open: &[Open]) -> anyhow::Result<Option<Value>> {
     let mut shown = match (view, open.first()) {
         (Some(view), _) => serde_json::to_value(view)?,
         (None, Some(token)) => json!({
@@ -74,25 +79,34 @@ fn shown(view: Option<&AgentView>, open: &[Open]) -> anyhow::Result<Option<Value
     let time = Timestamp::from_unix_ms;
     let tokens = open.iter().map(|t| {
         json!({
-            "expires_at": time(t.expires_at), "created_at": time(t.created_at), "created_by": t.created_by,
+            "site": t.site, "expires_at": time(t.expires_at), "created_at": time(t.created_at),
+            "created_by": t.created_by,
         })
     });
     shown["open_tokens"] = tokens.collect();
+    shown["held_why"] = json!(listed.and_then(|a| a.held_why.as_ref()));
     Ok(Some(shown))
 }
 
-fn lines(words: &Words, view: &AgentView) -> Vec<(String, String)> {
+fn lines(
+    words: &Words,
+    language: Language,
+    view: &AgentView,
+    listed: Option<&Listed>,
+) -> Vec<(String, String)> {
     let time = |t: Option<Timestamp>| t.map_or_else(|| words.never().to_owned(), |t| t.to_string());
     let mut lines = vec![
         (words.title("agent"), format!("{}/{}", view.site, view.agent)),
         (words.title("name"), view.name.clone().unwrap_or_default()),
-        (words.title("state"), words.state(&view.state).to_owned()),
+        (words.title("state"), language.state(&view.state).to_owned()),
         (words.title("seen"), time(view.last_seen)),
         (words.title("version"), view.version.clone().unwrap_or_default()),
     ];
+    let access = listed.map(|a| access_said(a, language, now_ms()));
+    lines.extend(access.map(|access| (words.title("access"), access)));
     lines.extend(config_lines(words, view.config.as_ref()));
     for camera in &view.cameras {
-        let state = words.state(&camera.state);
+        let state = language.state(&camera.state);
         let name = camera.name.clone().unwrap_or_default();
         lines.push((words.title("camera"), format!("{}  {state}  {name}", camera.camera)));
     }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use protocol::SiteId;
 
-use super::words::{Language, print_line};
+use super::words::{Language, print_line, print_text};
 use crate::places::{Place, read_list};
 use crate::store::Store;
 
@@ -39,9 +39,8 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
             let places = read_list(&text).with_context(|| format!("{}", file.display()))?;
             store.put_places(&places).await?;
             let count = places.len();
-            println!(
-                "{}",
-                language.say(format!("已导入 {count} 个位置。"), format!("{count} places taken over"))
+            print_text(
+                language.say(format!("已导入 {count} 个位置。"), format!("{count} places taken over")),
             );
         }
         Command::List { site } => {
@@ -49,7 +48,7 @@ pub async fn execute(store: &Store, command: Command) -> anyhow::Result<()> {
                 ["站点", "盒子", "摄像机", "位置", "敏感", "名称"],
                 ["SITE", "AGENT", "CAMERA", "POSITION", "SENSITIVE", "NAME"],
             );
-            println!("{}", line(head));
+            print_text(line(head));
             for place in store.places(site.as_ref()).await? {
                 let sensitive = match place.said.sensitive {
                     true => language.say("是", "yes"),

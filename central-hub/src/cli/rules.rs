@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::words::Language;
+use super::words::{Language, print_text};
 use crate::broker_rules;
 use crate::ca::host_names;
 use crate::config::{Config, split_address};
@@ -42,9 +42,7 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
         broker_rules::write_mosquitto(store, &command.out, command.listen, command.hubs_listen, &names)
             .await?;
     let folder = command.out.display();
-    println!(
-        "{}",
-        Language::of_environment().say(
+    print_text(Language::of_environment().say(
             format!(
                 "已为 {boxes} 台盒子写入 mosquitto 规则：{folder}\n\
                  1. 让 mosquitto 能读取该文件夹，并在 mosquitto.conf 中加入：include_dir {folder}\n\

@@ -17,7 +17,8 @@ use qrcode::render::unicode::Dense1x2;
 use settings::owner;
 use url::Host;
 
-use super::words::{Language, print_json};
+use super::note_unless_running;
+use super::words::{Language, print_json, print_text};
 use crate::agent_api::enrol;
 use crate::ca::{self, Ca};
 use crate::clock::now_ms;
@@ -98,6 +99,7 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
     let expires = Timestamp::from_unix_ms(expires_at);
     let picture = format!("signalbox:enrol?hub={hub}&token={text}");
     let shown = wish.file.is_none();
+    note_unless_running(config);
     if wish.json {
         let json = serde_json::json!({
             "site": identity.site, "agent": identity.agent, "name": wish.name, "hub": hub,
@@ -107,15 +109,15 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
         return Ok(());
     }
     let draw = shown && (wish.qr || std::io::stdout().is_terminal());
-    print!("{}", sheet(language, &identity, &text, &hub, expires, wish.file.as_deref()));
+    print_text(sheet(language, &identity, &text, &hub, expires, wish.file.as_deref()).trim_end());
     if draw {
-        println!("\n{}", drawn(&picture)?);
+        print_text(format_args!("\n{}", drawn(&picture)?));
     }
     if let Some(there) = there.filter(|a| !a.revoked) {
-        println!("{}", already_there(language, &there.site, &identity));
+        print_text(already_there(language, &there.site, &identity));
     }
     if let Some(note) = only_here(language, config) {
-        println!("{note}");
+        print_text(note);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use protocol::Timestamp;
 
-use super::words::{Language, print_line};
+use super::words::{Language, print_line, print_text};
 use crate::store::Store;
 use crate::store::audit::OPERATOR;
 use crate::store::tokens::Open;
@@ -11,7 +11,10 @@ use crate::store::tokens::Open;
 pub async fn list(store: &Store, language: Language) -> anyhow::Result<()> {
     let open = store.open_tokens(None).await?;
     if !open.is_empty() {
-        println!("\n{}", language.say("还没有使用的入网令牌：", "Tokens that are not used yet:"));
+        print_text(format_args!(
+            "\n{}",
+            language.say("还没有使用的入网令牌：", "Tokens that are not used yet:")
+        ));
     }
     for token in open {
         print_line(format!("  {}/{}  {}", token.site, token.agent, said(&token, language)));

@@ -15,8 +15,8 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use settings::{Secret, owner};
 
-use super::wall_address;
-use super::words::{Language, print_line};
+use super::words::{Language, note, print_line, print_text};
+use super::{note_unless_running, wall_address};
 use crate::ca::timestamp;
 use crate::clock::now_ms;
 use crate::config::Config;
@@ -106,17 +106,10 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
         Command::Add { user, name, what } => {
             let account = account_of(&user)?;
             store.add_user(&account, name.as_deref(), &Grants::new([what.grant()])?, by).await?;
-            eprintln!(
-                "{}",
-                language.say(
-                    format!(
-                        "已建立用户 {account}。请在 15 分钟内打开下面的链接（只能用一次），然后设置密码："
-                    ),
-                    format!(
-                        "user {account} made; open this link once, within 15 minutes, and set a password:"
-                    ),
-                )
-            );
+            note(language.say(
+                format!("已建立用户 {account}。请在 15 分钟内打开下面的链接（只能用一次），然后设置密码："),
+                format!("user {account} made; open this link once, within 15 minutes, and set a password:"),
+            ));
             print_link(store, config, &account).await?;
         }
         Command::List => list(store, language).await?,
@@ -125,7 +118,7 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
             let held = store.grants_of(&account).await?;
             let grants = Grants::new(held.iter().cloned().chain([what.grant()]))?;
             store.set_grants(&account, &grants, by).await?;
-            println!("{}", language.say(format!("已授予用户 {account}。"), format!("granted to {account}")));
+            print_text(language.say(format!("已授予用户 {account}。"), format!("granted to {account}")));
         }
         Command::Revoke { user, what } => {
             let account = account_of(&user)?;
@@ -138,9 +131,8 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
                     )
                 );
             }
-            println!(
-                "{}",
-                language.say(format!("已收回用户 {account} 的角色。"), format!("revoked from {account}"))
+            print_text(
+                language.say(format!("已收回用户 {account} 的角色。"), format!("revoked from {account}")),
             );
         }
         Command::Disable { user, undo } => {
@@ -156,7 +148,7 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
                     format!("user {account} may come in again"),
                 ),
             };
-            println!("{said}");
+            print_text(said);
         }
         Command::Password { user, password_file } => {
             set_password(store, &account_of(&user)?, &password_file, language).await?;
@@ -168,7 +160,7 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
                 store.remove_second_factor(&account, by).await?;
                 let zh = format!("用户 {account} 的第二因素已取消；用它打开的登录已结束。");
                 let en = format!("second factor of {account} taken away; sessions opened by it ended");
-                println!("{}", language.say(zh, en));
+                print_text(language.say(zh, en));
             } else {
                 set_up_second_factor(store, &account, language).await?;
             }
@@ -180,7 +172,8 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
 async fn print_link(store: &Store, config: &Config, account: &str) -> anyhow::Result<()> {
     let token = credential::random_token()?;
     store.put_login_link(account, &token, By::CommandLine).await?;
-    println!("{}/login#{token}", wall_address(config));
+    note_unless_running(config);
+    print_text(format_args!("{}/login#{token}", wall_address(config)));
     Ok(())
 }
 
@@ -196,10 +189,7 @@ async fn set_password(
     }
     let hash = credential::password_hash(secret.expose())?;
     store.set_password(account, &hash, None, By::CommandLine).await?;
-    println!(
-        "{}",
-        language.say(format!("用户 {account} 的密码已设置。"), format!("password of {account} set"))
-    );
+    print_text(language.say(format!("用户 {account} 的密码已设置。"), format!("password of {account} set")));
     Ok(())
 }
 
@@ -213,14 +203,13 @@ async fn set_up_second_factor(store: &Store, account: &str, language: Language) 
         .dark_color(Dense1x2::Light)
         .light_color(Dense1x2::Dark)
         .build();
-    println!("{picture}\n{}", totp::base32(&secret));
+    print_text(format_args!("{picture}\n{}", totp::base32(&secret)));
     let ask = language.say(
         "用手机上的身份验证器应用扫描上图（或键入上面的密钥），再输入它显示的六位数字：",
         "scan this with an authenticator app (or type the secret in), then type the six digits that it shows: ",
     );
     for _ in 0..3 {
-        eprint!("{ask}");
-        std::io::stderr().flush()?;
+        let _ = write!(std::io::stderr(), "{ask}");
         let mut code = String::new();
         if std::io::stdin().lock().read_line(&mut code)? == 0 {
             break;
@@ -228,7 +217,7 @@ async fn set_up_second_factor(store: &Store, account: &str, language: Language) 
         if let Some(step) = totp::step_of(&secret, code.trim(), now_ms(), 0) {
             store.prove_second_factor(account, step, By::CommandLine).await?;
             let zh = format!("用户 {account} 的第二因素已生效。");
-            println!("{}", language.say(zh, format!("second factor of {account} is in force")));
+            print_text(language.say(zh, format!("second factor of {account} is in force")));
             return Ok(());
         }
         if !std::io::stdin().is_terminal() {
@@ -246,7 +235,7 @@ async fn list(store: &Store, language: Language) -> anyhow::Result<()> {
         ["用户", "状态", "第二因素", "最近登录", "角色", "姓名"],
         ["USER", "STATE", "SECOND FACTOR", "LAST LOGIN", "ROLES", "NAME"],
     );
-    println!("{}", line(head));
+    print_text(line(head));
     for user in store.users().await? {
         let state = match (user.disabled_at, user.has_password) {
             (Some(_), _) => language.say("已停用", "disabled"),

@@ -6,7 +6,7 @@ use hub_core::delivery::Outcome;
 use protocol::Timestamp;
 use protocol::exchange::{Codes, EXCHANGE_VERSION, Incident, Names, Origin, Severity, State};
 
-use super::words::{Language, print_json, print_line};
+use super::words::{Language, print_json, print_line, print_text};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::store::Store;
@@ -37,14 +37,14 @@ pub async fn execute(store: &Store, config: &Config, command: Command) -> anyhow
 
 /// Needs no hub.
 pub fn secret() -> anyhow::Result<()> {
-    println!("{}", sign::new_secret()?);
+    print_text(sign::new_secret()?);
     Ok(())
 }
 
 async fn list(store: &Store, config: &Config, json: bool) -> anyhow::Result<()> {
     let say = Language::of_environment();
     if config.webhooks.is_empty() && !json {
-        println!("{}", say.say("没有设置 webhook", "no webhooks are set up"));
+        print_text(say.say("没有设置 webhook", "no webhooks are set up"));
     }
     for Webhook { name, url, .. } in &config.webhooks {
         let standing = store.receiver_standing(name).await?;
@@ -62,7 +62,7 @@ async fn list(store: &Store, config: &Config, json: bool) -> anyhow::Result<()> 
             format!("已送达 {}，等待 {}，已放弃 {}", standing.told, standing.waiting, standing.given_up),
             format!("{} told, {} waiting, {} given up", standing.told, standing.waiting, standing.given_up),
         );
-        println!("{name}  {url}\n  {counts}");
+        print_text(format_args!("{name}  {url}\n  {counts}"));
         if let Some(error) = error {
             print_line(format!("  {}: {error}", say.say("最近的错误", "last error")));
         }
@@ -90,13 +90,10 @@ async fn test(store: &Store, config: &Config, name: &str) -> anyhow::Result<()> 
     let answer = sender.send(&message, now_ms() / 1_000).await?;
     match answer.outcome {
         Outcome::Taken => {
-            println!(
-                "{}",
-                say.say(
-                    format!("{name} 已收下测试消息：{}", answer.status),
-                    format!("{name} took the test message: {}", answer.status)
-                )
-            );
+            print_text(say.say(
+                format!("{name} 已收下测试消息：{}", answer.status),
+                format!("{name} took the test message: {}", answer.status),
+            ));
             Ok(())
         }
         Outcome::Away { .. } | Outcome::Refused => Err(anyhow!(say.say(

@@ -1,19 +1,56 @@
 //! In which language an operator reads: Chinese or English, as --lang says, else LC_ALL, LC_MESSAGES or LANG; and
-//! lines that are safe to print.
+//! lines that are safe to print. A reader that has gone, as `head` does, ends no command.
 
 use std::fmt::Display;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hub_core::plain::{plain, plain_json};
 
 /// Prints one line of which a part may come from boxes, cameras or browsers.
 pub fn print_line(line: impl Display) {
-    println!("{}", plain(&line.to_string()));
+    print_text(plain(&line.to_string()));
 }
 
 /// The same, where the line is JSON.
 pub fn print_json(json: impl Display) {
-    println!("{}", plain_json(&json.to_string()));
+    print_text(plain_json(&json.to_string()));
+}
+
+/// Lines of the program's own.
+pub fn print_text(text: impl Display) {
+    let Err(error) = writeln!(std::io::stdout(), "{text}") else { return };
+    if error.kind() != ErrorKind::BrokenPipe && !CUT.swap(true, Ordering::Relaxed) {
+        let language = Language::of_environment();
+        note(format_args!(
+            "central-hub: {}: {error}",
+            language.say("输出写不下去", "cannot write the output")
+        ));
+    }
+}
+
+/// Whether output was lost that somebody still waits for.
+pub fn was_cut() -> bool {
+    CUT.load(Ordering::Relaxed)
+}
+
+static CUT: AtomicBool = AtomicBool::new(false);
+
+/// A line on standard error.
+pub fn note(line: impl Display) {
+    // Nowhere is left to say it.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A second hub on one data folder.
+pub fn two_hubs(data: &Path) -> String {
+    let data = data.display();
+    Language::of_environment().say(
+        format!("另一个中心正在使用数据文件夹 {data}：请先停止它，或在 [hub] data 中换一个文件夹"),
+        format!("another hub is running on {data}; stop it, or choose another folder by [hub] data"),
+    )
 }
 
 /// What `--lang` said; set once, before the command line is read as a whole.
@@ -60,6 +97,21 @@ impl Language {
         match set {
             Some(lang) if lang.starts_with("en") => Self::En,
             _ => Self::Zh,
+        }
+    }
+
+    /// The state of a box or a camera.
+    pub fn state(self, state: &str) -> &str {
+        match (self, state) {
+            (Self::Zh, "online") => "在线",
+            (Self::Zh, "offline") => "离线",
+            (Self::Zh, "connecting") => "正在连接",
+            (Self::Zh, "live") => "正常",
+            (Self::Zh, "stalled") => "无画面",
+            (Self::Zh, "credentials") => "密码不对",
+            (Self::Zh, "unsupported") => "不支持",
+            (Self::Zh, "unknown") => "未知",
+            _ => state,
         }
     }
 

@@ -9,7 +9,7 @@ pub mod https;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, ExitStatus, Output};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -98,6 +98,14 @@ impl World {
 
     pub fn run(&self, words: &[&str]) -> Output {
         self.command(words).output().unwrap()
+    }
+
+    /// A command whose output and errors nobody reads.
+    pub fn run_unread(&self, words: &[&str]) -> ExitStatus {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let errors = writer.try_clone().unwrap();
+        self.command(words).stdout(writer).stderr(errors).status().unwrap()
     }
 
     pub fn start(&mut self) {

@@ -33,25 +33,12 @@ impl Words {
             "token" => self.pick("入网令牌", "Token"),
             "version" => self.pick("版本", "Version"),
             "config" => self.pick("配置", "Configuration"),
+            "access" => self.pick("准入", "Access"),
             "reason" => self.pick("原因", "Reason"),
             _ => self.pick("摄像机", "Camera"),
         };
         let width: usize = text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
         format!("{text}{}", " ".repeat(TITLE.saturating_sub(width).max(1)))
-    }
-
-    pub fn state<'a>(&self, state: &'a str) -> &'a str {
-        match (self.chinese, state) {
-            (true, "online") => "在线",
-            (true, "offline") => "离线",
-            (true, "connecting") => "正在连接",
-            (true, "live") => "正常",
-            (true, "stalled") => "无画面",
-            (true, "credentials") => "密码不对",
-            (true, "unsupported") => "不支持",
-            (true, "unknown") => "未知",
-            _ => state,
-        }
     }
 
     pub fn never(&self) -> &'static str {
