@@ -117,6 +117,20 @@ pub enum UrlError {
     Disguised,
 }
 
+impl UrlError {
+    pub const ALL: [Self; 3] = [Self::Scheme, Self::Credentials, Self::Disguised];
+
+    pub fn zh(self) -> &'static str {
+        match self {
+            Self::Scheme => "摄像机的网址要以 rtsp:// 开头，并写明主机",
+            Self::Credentials => {
+                "请从网址中去掉用户名和密码：用户名写在 `user`，密码写在文件里，由 `password_file` 指定"
+            }
+            Self::Disguised => "摄像机的地址写成四个数，例如 192.168.1.64",
+        }
+    }
+}
+
 impl TryFrom<String> for RtspUrl {
     type Error = UrlError;
     fn try_from(url: String) -> Result<Self, UrlError> {

@@ -27,6 +27,7 @@ use serde::Serialize;
 
 pub use self::disk::room_to_begin;
 pub use self::explain::explain;
+pub use self::hub::of_identity;
 use crate::config::Config;
 use crate::control::{self, Answer, AskError, Report, Request};
 use crate::hub::HubError;

@@ -29,7 +29,12 @@ const MOST_SDP: usize = 64 * 1024;
 pub enum HubError {
     /// No answer: not reached, no TLS, or hung up.
     #[error("{url}: {what}: check the hub, the network between, and the firewall")]
-    Unreachable { url: String, what: String },
+    Unreachable {
+        url: String,
+        what: String,
+        /// It was waited for in vain.
+        late: bool,
+    },
     #[error("{url}: the hub refused ({code:?}): {message}")]
     Refused {
         url: String,

@@ -28,6 +28,7 @@ pub fn of_io(error: &std::io::Error) -> String {
         Kind::HostUnreachable | Kind::NetworkUnreachable => "网络不可达",
         Kind::InvalidInput => "不是普通文件（是管道、设备或目录）：请改指一个普通文件",
         Kind::InvalidData => "不是 UTF-8 文本：请用编辑器另存为 UTF-8 编码",
+        Kind::IsADirectory => "是目录，不是文件",
         Kind::NotADirectory => "路径中有一段是文件，不是目录",
         Kind::AlreadyExists => "已经存在，而且不是目录",
         Kind::AddrInUse => "地址或端口已被占用",

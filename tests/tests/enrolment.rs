@@ -80,7 +80,7 @@ fn each_refusal_names_its_step_and_what_to_do() {
     let mistyped = ground.folder.path().join("mistyped");
     std::fs::write(&mistyped, format!("{}{last}\n", &text[..text.trim_end().len() - 1])).unwrap();
     ground.refused("box", &hub, &mistyped, &["2/9  token: failed", "typing error", "group by group"]);
-    ground.refused("box", "hub.example", &token, &["4/9  hub reached: failed", "no address of a hub"]);
+    ground.refused("box", "hub.example", &token, &["2/9  token: failed", "no address of a hub"]);
 
     let nobody = format!("https://127.0.0.1:{}", testkit::port::free().unwrap());
     ground.refused("box", &nobody, &token, &["4/9  hub reached: failed", "check the cable"]);

@@ -102,11 +102,12 @@ impl Town {
     }
 
     pub fn is_open(self, n: i64) -> bool {
-        !self.is_part(n) && if n >= self.incidents - NEWEST { n % 2 == 0 } else { mix(n, 2) % FORGOTTEN == 0 }
+        !self.is_part(n)
+            && if n >= self.incidents - NEWEST { n % 2 == 0 } else { mix(n, 2).is_multiple_of(FORGOTTEN) }
     }
 
     fn is_part(self, n: i64) -> bool {
-        n % 2 == 1 && mix(n, 3) % 16 == 0
+        n % 2 == 1 && mix(n, 3).is_multiple_of(16)
     }
 
     pub fn incident(self, n: i64) -> Made {

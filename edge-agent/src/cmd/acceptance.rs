@@ -9,7 +9,9 @@ use settings::owner;
 
 use super::settings::Settings;
 use crate::acceptance::{self, Acceptance, AcceptanceError};
+use crate::control::AskError;
 use crate::doctor::{Check, State};
+use crate::service::by_hand::Act;
 use crate::wording::{Language, Speech, Text, table};
 
 /// Try every camera to the hub and back, and write the report that is handed over.
@@ -44,7 +46,18 @@ pub fn execute(args: Args) -> anyhow::Result<()> {
         }
     };
     let taken = args.settings.take().map(drop);
-    let acceptance = match taken.map(|()| acceptance::run(args.settings.file(), &say)) {
+    // Before an alarm is raised that nobody would be shown the result of.
+    let made = if taken.is_ok() { make(&args.out)? } else { false };
+    let tried = taken.map(|()| acceptance::run(args.settings.file(), &say));
+    if made && !matches!(tried, Ok(Ok(_))) {
+        let _ = owner::as_caller(|| std::fs::remove_dir(&args.out));
+    }
+    let acceptance = match tried {
+        Ok(Err(AcceptanceError::Agent(AskError::NotRunning))) => {
+            let why = language
+                .pick("验收不能进行：本盒上没有盒子端在运行", "no acceptance: no agent runs on this box");
+            anyhow::bail!("{why}\n-> {}", Act::Start.here().of(language))
+        }
         Ok(Ok(acceptance)) => acceptance,
         Ok(Err(AcceptanceError::NoHub(check))) => {
             let cure = check.cure.as_ref().map_or("", |cure| cure.of(language));
@@ -59,9 +72,6 @@ pub fn execute(args: Args) -> anyhow::Result<()> {
     let json = serde_json::to_string(&acceptance)?;
     let page = args.out.join("acceptance.html");
     owner::as_caller(|| {
-        let mut folder = std::fs::DirBuilder::new();
-        folder.recursive(true).mode(0o700);
-        folder.create(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
         write(&page, &acceptance::html(&acceptance))?;
         write(&args.out.join("acceptance.json"), &json)
     })?;
@@ -71,6 +81,20 @@ pub fn execute(args: Args) -> anyhow::Result<()> {
         std::process::exit(FAILED);
     }
     Ok(())
+}
+
+/// Makes the folder of the report, and sees that it can be written to. Whether it is new.
+fn make(out: &Path) -> anyhow::Result<bool> {
+    owner::as_caller(|| {
+        let is_new = !out.exists();
+        let mut folder = std::fs::DirBuilder::new();
+        folder.recursive(true).mode(0o700);
+        folder.create(out).with_context(|| format!("cannot make {}", out.display()))?;
+        let trial = out.join(".acceptance-trial");
+        write(&trial, "")?;
+        std::fs::remove_file(&trial).with_context(|| format!("cannot remove {}", trial.display()))?;
+        Ok(is_new)
+    })
 }
 
 /// Pictures of a public place: for the owner's eyes.
@@ -118,5 +142,21 @@ fn word(passed: bool, language: Language) -> &'static str {
     match passed {
         true => language.pick("合格", "pass"),
         false => language.pick("不合格", "fail"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_takes_no_report_is_refused_beforehand() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("a/b");
+        assert!(make(&out).unwrap() && !make(&out).unwrap());
+        assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(format!("{:#}", make(&file.join("x")).unwrap_err()).contains("cannot make"));
     }
 }

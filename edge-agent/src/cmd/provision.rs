@@ -4,6 +4,7 @@
 //! run goes on where the first stopped. What is written where is `identity`'s.
 
 mod already;
+mod failing;
 mod invitation;
 mod reading;
 mod report;
@@ -62,7 +63,7 @@ async fn course(args: &Args, report: &mut Report) -> Result<(), Failure> {
     let (token, hub) = (args.token_file.as_deref(), args.hub.as_deref());
     let Some(folder) = steps::take_folder(&data, args.again, report)? else {
         let beside = Folder::look(&data);
-        let home = beside.newest().map_err(|e| steps::disk(report::Stage::Data, &e))?.home;
+        let home = beside.newest().map_err(|e| failing::disk(report::Stage::Data, &e))?.home;
         already::refuse_other(&beside, &home, token, hub, report)?;
         already::refuse_shut_out(&beside).await?;
         report.say(&Text::new(

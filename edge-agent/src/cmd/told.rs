@@ -77,6 +77,7 @@ mod tests {
             settings(&format!("{camera}[[camera]]\nid = \"gate\"\nurl = \"rtsp://192.0.2.1/t\"\n")),
             settings(&format!("{camera}analyse_fps = 5000.0\n")),
             settings(&camera.replace("pipeline", "hardware")),
+            settings(&camera.replace("rtsp://", "rtsp://guard:secret@")),
             settings(&camera.replace("[agent]", "[agent]\ncamera_networks = [\"10.0.0.0/8\"]")),
             IdentityError::None { path: path.clone() }.into(),
             IdentityError::Busy { path: path.clone() }.into(),
@@ -85,6 +86,9 @@ mod tests {
             DoorError::Taken { data: path.clone() }.into(),
             SpoolError::InUse { folder: path.clone() }.into(),
             Unready("no model".into()).into(),
+            ::settings::SecretError::Open { path: path.clone(), mode: 0o644 }.into(),
+            crate::discover::DiscoverError::from(crate::discover::NetworkError::Large { asked: 1 << 24 })
+                .into(),
             Stranded::test("thread").into(),
             anyhow::Error::from(io()).context("agent.data: cannot make the folder"),
         ];
@@ -95,6 +99,20 @@ mod tests {
             let en = told(&error, Language::En);
             assert!(!en.iter().any(|line| is_chinese(line)), "{en:?}");
         }
+    }
+
+    #[test]
+    fn a_password_in_the_url_is_told_in_chinese_alone() {
+        let camera = "[[camera]]\nid = \"gate\"\nurl = \"rtsp://guard:secret@192.0.2.1/s\"\n";
+        let zh = told(&settings(camera), Language::Zh);
+        assert!(zh[0].contains("去掉用户名和密码") && !zh[0].contains("take user"), "{zh:?}");
+    }
+
+    #[test]
+    fn what_is_missing_was_not_forbidden() {
+        let error = |kind| anyhow::Error::from(std::io::Error::from(kind)).context("cannot make x");
+        assert!(!told(&error(ErrorKind::NotFound), Language::Zh)[0].contains("不允许"));
+        assert!(told(&error(ErrorKind::PermissionDenied), Language::Zh)[0].contains("不允许"));
     }
 
     #[test]

@@ -27,6 +27,17 @@ pub enum NetworkError {
     Large { asked: u64 },
 }
 
+impl NetworkError {
+    pub fn zh(&self) -> String {
+        match self {
+            Self::Form(text) => format!("`{text}` 不是 IPv4 网段：写成 192.168.1.0/24 的样子"),
+            Self::Large { asked } => {
+                format!("一次要查 {asked} 个地址，太多：网段合计最多 {MOST_ADDRESSES} 个地址（一个 /22）")
+            }
+        }
+    }
+}
+
 impl FromStr for Network {
     type Err = NetworkError;
     fn from_str(text: &str) -> Result<Self, NetworkError> {

@@ -1,11 +1,16 @@
 //! What an error means that a command ended with: in Chinese, and the cure in both languages. Innermost kinds that
 //! say more come first.
 
+use std::io::ErrorKind;
+
+use ::settings::SecretError;
+
 use super::{hub, settings, words};
 use crate::camera::CredentialsError;
 use crate::config::{ConfigError, Disagreement};
 use crate::control::DoorError;
 use crate::desired::keeper::Stranded;
+use crate::discover::DiscoverError;
 use crate::identity::IdentityError;
 use crate::model::ModelError;
 use crate::pipeline::PipelineError;
@@ -21,7 +26,11 @@ pub type Explained = (String, Option<Text>);
 pub fn explain(error: &anyhow::Error) -> Option<Explained> {
     error.chain().find_map(one).or_else(|| {
         let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>())?;
-        Some((format!("系统不允许这样做：{}", ::settings::chinese::of_io(io)), None))
+        let head = match io.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "系统不允许这样做",
+            _ => "没有做成",
+        };
+        Some((format!("{head}：{}", ::settings::chinese::of_io(io)), None))
     })
 }
 
@@ -47,6 +56,15 @@ fn one(cause: &(dyn std::error::Error + 'static)) -> Option<Explained> {
     if let Some(error) = cause.downcast_ref::<GridError>() {
         return Some((error.zh(), None));
     }
+    if let Some(error) = cause.downcast_ref::<SecretError>() {
+        return Some(of_secret(error));
+    }
+    if let Some(CredentialsError::File(error)) = cause.downcast_ref() {
+        return Some(of_secret(error));
+    }
+    if let Some(DiscoverError::Network(error)) = cause.downcast_ref() {
+        return Some((error.zh(), None));
+    }
     if cause.is::<CredentialsError>() {
         return Some(("摄像机保存的密码不能使用".to_owned(), None));
     }
@@ -65,6 +83,21 @@ fn one(cause: &(dyn std::error::Error + 'static)) -> Option<Explained> {
     cause
         .is::<Stranded>()
         .then(|| ("没有一份配置能够启动，包括盒子自己的配置".to_owned(), Some(ask_doctor())))
+}
+
+fn of_secret(error: &SecretError) -> Explained {
+    match error {
+        SecretError::Read { path, source } => {
+            (format!("不能读取密码文件 {}：{}", path.display(), ::settings::chinese::of_io(source)), None)
+        }
+        SecretError::Open { path, mode } => {
+            let path = path.display();
+            (format!("其他用户也能读取密码文件 {path}（权限 {mode:03o}）：请运行 chmod 600 {path}"), None)
+        }
+        SecretError::Empty { path } => {
+            (format!("密码文件 {} 里没有密码：第一行是空的", path.display()), None)
+        }
+    }
 }
 
 fn two_agents(folder: &std::path::Path) -> Explained {

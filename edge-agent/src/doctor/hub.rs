@@ -67,7 +67,8 @@ pub(super) fn checks(patient: &Patient) -> Vec<Check> {
 fn ask(pass: &Pass) -> Result<Option<i64>, HubError> {
     let url = &pass.home.hub;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| HubError::Unreachable { url: url.clone(), what: e.to_string() })?;
+    let runtime =
+        runtime.map_err(|e| HubError::Unreachable { url: url.clone(), what: e.to_string(), late: false })?;
     Ok(runtime.block_on(Hub::new(url, &pass.tls)?.trust())?.hub_time)
 }
 
@@ -121,7 +122,7 @@ fn without(error: &IdentityError) -> Check {
 }
 
 /// Why there is no identity to work by, in Chinese, and what to do.
-pub(super) fn of_identity(error: &IdentityError) -> (String, Text) {
+pub fn of_identity(error: &IdentityError) -> (String, Text) {
     match error {
         IdentityError::None { .. } => (
             "盒子还没有在中心登记，没有证书".to_owned(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Check, Subject};
-use crate::camera::CameraConfig;
+use crate::camera::{CameraConfig, UrlError};
 use crate::config::cameras::CameraFileError;
 use crate::config::{Config, ConfigError, DEFAULT_FILE};
 use crate::desired;
@@ -131,7 +131,8 @@ pub(super) fn of_config(error: &ConfigError) -> (Text, Text) {
 }
 
 fn file(error: &settings::Error) -> String {
-    settings::chinese::of_error(error)
+    let told = settings::chinese::of_error(error);
+    UrlError::ALL.iter().fold(told, |told, wrong| told.replace(&wrong.to_string(), wrong.zh()))
 }
 
 fn unreadable(path: &Path, source: &std::io::Error) -> String {

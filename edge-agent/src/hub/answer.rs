@@ -75,5 +75,5 @@ pub fn unreachable(url: String, error: &reqwest::Error) -> HubError {
     if what.is_empty() {
         what = error.to_string();
     }
-    HubError::Unreachable { url, what }
+    HubError::Unreachable { url, what, late: error.is_timeout() }
 }

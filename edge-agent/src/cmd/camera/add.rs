@@ -17,7 +17,7 @@ use crate::onvif::{self, Device, Profile, address};
 use crate::probe::advice::{self, Advice};
 use crate::probe::{Measured, still};
 use crate::secrets::Secrets;
-use crate::wording::{Language, plain};
+use crate::wording::{Language, Text, plain};
 
 /// Most letters of a camera's name.
 const LONGEST_NAME: usize = 60;
@@ -253,8 +253,9 @@ fn ask(
     credentials: Option<&Credentials>,
     language: Language,
 ) -> anyhow::Result<Device> {
-    let device = target::device_service(host, port, path).and_then(|url| onvif::look(&url, credentials));
-    device.map_err(|error| anyhow::anyhow!("{}", error.text().of(language)))
+    let told = |text: Text| anyhow::anyhow!("{}", text.of(language));
+    let url = target::device_service(host, port, path).map_err(|error| told(error.text()))?;
+    onvif::look(&url, credentials).map_err(|error| told(target::plainly(&url, &error)))
 }
 
 /// The stream that was asked for; else the largest, or a smaller one where that one does not suit.

@@ -86,13 +86,21 @@ pub(super) fn password(args: PasswordArgs) -> anyhow::Result<()> {
     let camera = find(&config, &args.id, language)?;
     announce::refuse_on_trial(&config, language)?;
     let user = &camera.user;
-    anyhow::ensure!(!user.is_empty(), "camera {} has no user: set `user` in its file first", camera.id);
+    anyhow::ensure!(
+        !user.is_empty(),
+        match language {
+            Language::Zh => format!("摄像机 {} 没有用户名：请先在它的文件里写 `user`", camera.id),
+            Language::En => format!("camera {} has no user: set `user` in its file first", camera.id),
+        }
+    );
     if let Some(path) = &camera.password_file {
-        anyhow::bail!(
-            "camera {} reads its password from {}: change it there, or remove `password_file`",
-            camera.id,
-            path.display()
-        );
+        let (id, path) = (&camera.id, path.display());
+        anyhow::bail!(match language {
+            Language::Zh => format!("摄像机 {id} 的密码取自 {path}：请在那里改，或删去 `password_file`"),
+            Language::En => format!(
+                "camera {id} reads its password from {path}: change it there, or remove `password_file`"
+            ),
+        });
     }
     let secret = password::get(args.password_file.as_deref(), user, language)?;
     Secrets::open(&config.agent.data).seal(&camera.id, &secret)?;

@@ -1,13 +1,14 @@
 //! What an installer typed: the address of a stream, of an ONVIF service, or of a camera. User and
 //! password that were pasted with it are taken out.
 
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use settings::Secret;
 
 use crate::camera::RtspUrl;
 use crate::discover;
+use crate::discover::asked::{Behind, behind};
 use crate::onvif::{self, OnvifError, address};
 use crate::wording::Text;
 
@@ -132,6 +133,26 @@ pub(super) fn device_service(
     }
 }
 
+/// Why the device service at `url`, an address, could not be asked: what is behind it, where that says more.
+pub(super) fn plainly(url: &str, error: &OnvifError) -> Text {
+    let looked_at = match error {
+        OnvifError::Unreachable { .. } | OnvifError::NotOnvif { .. } => {
+            socket_of(url).and_then(|at| match behind(at, url) {
+                found @ (Behind::Ssh | Behind::Silent | Behind::Other) => found.text(at),
+                _ => None,
+            })
+        }
+        _ => None,
+    };
+    looked_at.unwrap_or_else(|| error.text())
+}
+
+fn socket_of(url: &str) -> Option<SocketAddr> {
+    let host = address::host_of(url)?;
+    let ip: IpAddr = host.trim_matches(['[', ']']).parse().ok()?;
+    Some(SocketAddr::new(ip, address::port_of(url)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +190,26 @@ mod tests {
         let error = device_service("127.0.0.1", Some(port), None).unwrap_err();
         let (text, url) = (error.text(), format!("rtsp://127.0.0.1:{port}/"));
         assert!(text.zh.contains(&url) && text.en.contains(&url), "{text:?}");
+    }
+
+    #[test]
+    fn what_is_no_camera_is_said_as_of_a_stream() {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                let _ = stream.read(&mut [0; 512]);
+                let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n");
+            }
+        });
+        let url = format!("http://{at}/onvif/device_service");
+        let reason = "http parse fail".to_owned();
+        let text = plainly(&url, &OnvifError::Unreachable { url: url.clone(), reason });
+        assert!(text.en.contains("is SSH") && text.zh.contains("是 SSH"), "{text:?}");
+        assert!(!text.en.contains("parse fail"), "{text:?}");
+        let other = plainly(&url, &OnvifError::Refused);
+        assert_eq!(other.en, OnvifError::Refused.to_string());
     }
 
     #[test]

@@ -99,11 +99,7 @@ impl Wrong {
                 ),
             ),
         };
-        let stage = match self {
-            Self::Token(_) | Self::NoToken => Stage::Token,
-            Self::NoHub | Self::Hub(_) => Stage::Reach,
-        };
-        Failure::because(stage, what, Text::new(zh, en), cure)
+        Failure::because(Stage::Token, what, Text::new(zh, en), cure)
     }
 }
 
@@ -215,18 +211,17 @@ mod tests {
         let token = token();
         let last = if token.ends_with('0') { '8' } else { '0' };
         let wrong = format!("{}{last}", &token[..token.len() - 1]);
-        use Stage::{Reach, Token as OfToken};
-        for (text, hub, said, stage) in [
-            (token.as_str(), None, "not said which hub", Reach),
-            (&wrong, Some("https://h:1"), "typing error", OfToken),
-            ("", Some("https://h:1"), "begins with SB1-", OfToken),
-            ("signalbox:enrol?hub=https://h:1", None, "has no token", OfToken),
-            (&token, Some("http://h:1"), "`http://h:1` is no address", Reach),
-            (&token, Some("https://h:1/x"), "`https://h:1/x` is no address", Reach),
-            (&token, Some("hub.example:8443"), "`hub.example:8443` is no address", Reach),
+        for (text, hub, said) in [
+            (token.as_str(), None, "not said which hub"),
+            (&wrong, Some("https://h:1"), "typing error"),
+            ("", Some("https://h:1"), "begins with SB1-"),
+            ("signalbox:enrol?hub=https://h:1", None, "has no token"),
+            (&token, Some("http://h:1"), "`http://h:1` is no address"),
+            (&token, Some("https://h:1/x"), "`https://h:1/x` is no address"),
+            (&token, Some("hub.example:8443"), "`hub.example:8443` is no address"),
         ] {
             let failure = understand(text, hub, None).unwrap_err().failure();
-            assert_eq!(failure.stage, stage);
+            assert_eq!(failure.stage, Stage::Token);
             assert!(failure.why.en.contains(said), "{text}: {failure:?}");
             assert!(!failure.why.zh.is_ascii() && !failure.cure.zh.is_ascii(), "{failure:?}");
         }

@@ -140,7 +140,7 @@ mod tests {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(text(Some(&path), |_| false, &report).unwrap(), "SB1-ABCD");
         }
-        std::fs::write(&path, b"\xff\xfeS\0B\01\0").unwrap();
+        std::fs::write(&path, b"\xff\xfeS\x00B\x001\x00").unwrap();
         let failure = text(Some(&path), |_| false, &report).unwrap_err();
         assert!(failure.why.zh.contains("UTF-8") && failure.why.en.contains("UTF-8"), "{failure:?}");
     }

@@ -2,19 +2,19 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use protocol::enrol::{Enrolment, RefusalCode};
+use protocol::enrol::Enrolment;
+use settings::chinese;
 use tokio::net::TcpStream;
 
+use super::failing::{self, disk};
 use super::invitation::Invitation;
 use super::report::{Failure, Report, Stage};
 use crate::config::Config;
 use crate::doctor;
 use crate::hub::{Hub, HubError};
-use crate::identity::{
-    Folder, Home, IdentityError, Pass, Recognition, Sealing, Stranger, first_contact, now_seconds,
-};
+use crate::identity::{Folder, Home, IdentityError, Pass, Recognition, Sealing, first_contact, now_seconds};
 use crate::service::by_hand::{Act, keep_time};
 use crate::uplink;
 use crate::wording::{Text, lasting};
@@ -45,21 +45,11 @@ pub fn take_folder(data: &Path, again: bool, report: &Report) -> Result<Option<F
             Ok(Some(folder))
         }
         Err(IdentityError::Busy { .. }) if !again && Folder::look(data).newest().is_ok() => Ok(None),
-        Err(error @ IdentityError::Busy { .. }) => Err(Failure::new(
-            Stage::Data,
-            Text::new("盒子端正在运行", "the agent is running"),
-            error.to_string(),
-            Act::Stop.here(),
-        )),
-        Err(error) => Err(Failure::new(
-            Stage::Data,
-            Text::new("数据目录不可写", "the data folder cannot be written"),
-            error.to_string(),
-            Text::new(
-                "以 root 运行，或用 --data 指定可写的目录",
-                "run it as root, or name a folder that can be written by --data",
-            ),
-        )),
+        Err(error @ IdentityError::Busy { .. }) => {
+            let what = Text::new("盒子端正在运行", "the agent is running");
+            Err(Failure::because(Stage::Data, what, failing::reason(&error), Act::Stop.here()))
+        }
+        Err(error) => Err(failing::no_folder(data, &error)),
     }
 }
 
@@ -106,43 +96,34 @@ impl<'a> Enrolling<'a> {
     /// Name and TCP connection.
     pub async fn reach(&self, report: &Report) -> Result<(), Failure> {
         let address = self.invitation.hub.trim_start_matches("https://");
-        let fail = |what: Text, why: String, cure: Text| Failure::new(Stage::Reach, what, why, cure);
-        let found = tokio::net::lookup_host(address).await.map_err(|error| {
-            fail(
-                Text::new("找不到中心的主机名", "the hub's name is not known"),
-                format!("{address}: {error}"),
-                Text::new(
-                    "检查名称和 DNS，或直接使用 IP 地址",
-                    "check the name and the DNS server, or use the IP address",
-                ),
-            )
-        })?;
-        let mut why = format!("{address}: no address");
+        let found = tokio::net::lookup_host(address).await.map_err(|e| failing::no_name(address, &e))?;
+        let mut why = Text::new(format!("{address}：没有地址"), format!("{address}: no address"));
         for to in found {
-            match tokio::time::timeout(CONNECT, TcpStream::connect(to)).await {
+            why = match tokio::time::timeout(CONNECT, TcpStream::connect(to)).await {
                 Ok(Ok(_)) => {
                     report.ok(Stage::Reach, &Text::new(to.to_string(), to.to_string()));
                     return Ok(());
                 }
-                Ok(Err(error)) => why = format!("{to}: {error}"),
-                Err(_) => why = format!("{to}: no answer within {} s", CONNECT.as_secs()),
+                Ok(Err(error)) => {
+                    Text::new(format!("{to}：{}", chinese::of_io(&error)), format!("{to}: {error}"))
+                }
+                Err(_) => {
+                    let long = CONNECT.as_secs();
+                    Text::new(
+                        format!("{to}：{long} 秒内没有应答"),
+                        format!("{to}: no answer within {long} s"),
+                    )
+                }
             }
         }
-        Err(fail(
-            Text::new("连不上中心", "the hub is not reached"),
-            why,
-            Text::new(
-                "检查网线、网络设置、防火墙，以及中心是否在运行并监听该地址",
-                "check the cable, the network settings, the firewall, and that the hub runs and listens there",
-            ),
-        ))
+        Err(failing::not_reached(address, why))
     }
 
     /// TLS, by the fingerprint in the token; and a look at the clocks.
     pub async fn recognise(&self, report: &Report) -> Result<Door, Failure> {
-        let fail = |what: Text, why: String, cure: Text| Failure::new(Stage::Recognise, what, why, cure);
         let internal = |why: String| {
-            fail(
+            Failure::new(
+                Stage::Recognise,
                 Text::new("无法建立 TLS", "TLS cannot be set up"),
                 why,
                 Text::new("升级程序后重试", "update the program and try again"),
@@ -152,33 +133,12 @@ impl<'a> Enrolling<'a> {
             first_contact(self.invitation.token.authority).map_err(|e| internal(e.to_string()))?;
         let hub = Hub::new(&self.invitation.hub, &tls).map_err(|e| internal(e.to_string()))?;
         // Without a certificate the hub refuses; that it answers at all is what is asked for.
+        let begun = Instant::now();
         let hub_time = match hub.trust().await {
             Ok(told) => told.hub_time,
             Err(HubError::Refused { hub_time, .. }) => hub_time,
             Err(error) => {
-                return Err(match recognition.stranger() {
-                    Some(stranger @ (Stranger::OtherHub | Stranger::OtherAuthority)) => fail(
-                        Text::new("这不是签发令牌的中心", "this is not the hub that made the token"),
-                        stranger.to_string(),
-                        Text::new(
-                            "核对中心地址；若地址无误，请在这个中心重新生成令牌；若仍失败，可能有人冒充中心，请联系管理员",
-                            "check the hub's address; if it is right, make a new token at this very hub; if it fails again, somebody may pose as the hub: tell the administrator",
-                        ),
-                    ),
-                    Some(stranger) => fail(
-                        Text::new("中心的证书不能接受", "the hub's certificate is not acceptable"),
-                        stranger.to_string(),
-                        Text::new("检查中心的日志和证书", "look at the hub's log and its certificate"),
-                    ),
-                    None => fail(
-                        Text::new("对方不像中心", "what answers is not the agents' door of a hub"),
-                        error.to_string(),
-                        Text::new(
-                            "检查端口：盒子用的端口默认是 8443",
-                            "check the port: the agents' door is 8443 by default",
-                        ),
-                    ),
-                });
+                return Err(failing::unrecognised(&error, recognition.stranger(), begun.elapsed()));
             }
         };
         report.ok(Stage::Recognise, &Text::new("指纹与令牌一致", "its fingerprint is the token's"));
@@ -189,8 +149,11 @@ impl<'a> Enrolling<'a> {
     pub async fn redeem(&self, door: &Door, key: u32, report: &Report) -> Result<Enrolment, Failure> {
         let csr = self.folder.read_key(key).and_then(|k| Ok(k.signing_request()?));
         let csr = csr.map_err(|e| disk(Stage::Certificate, &e))?;
-        let told = door.hub.redeem(self.invitation.token.secret_hex(), csr).await;
-        let answer = told.map_err(|error| refused(&error))?.answer;
+        let secret = self.invitation.token.secret_hex();
+        let own = self.folder.is_of_token(&secret) == Some(true);
+        let begun = Instant::now();
+        let told = door.hub.redeem(secret, csr).await;
+        let answer = told.map_err(|error| failing::refused(&error, own, begun.elapsed()))?.answer;
         let until = answer.not_after.to_string();
         let until = until.get(..10).unwrap_or(&until);
         report.ok(
@@ -278,47 +241,4 @@ fn warn_of_clock(hub_time: Option<i64>, report: &Report) {
             long.en, keep.en
         ),
     ));
-}
-
-fn refused(error: &HubError) -> Failure {
-    let (what, cure) = match error.refusal() {
-        Some(RefusalCode::TokenUnknown) => (
-            ("中心没有这个令牌", "the hub knows no such token"),
-            ("在中心重新生成令牌", "make a new token at the hub"),
-        ),
-        Some(RefusalCode::TokenExpired) => (
-            ("令牌已过期", "the token's time is over"),
-            ("在中心重新生成令牌，15 分钟内使用", "make a new token at the hub and use it within 15 minutes"),
-        ),
-        Some(RefusalCode::TokenUsed) => (
-            ("令牌已被另一台盒子使用", "another box has used this token"),
-            (
-                "若不是您本人操作，请立即在中心吊销该盒子（central-hub agent revoke），再生成新令牌",
-                "if that was not you, revoke that box at the hub at once (central-hub agent revoke); then make a new token",
-            ),
-        ),
-        Some(RefusalCode::Busy) => {
-            (("中心正忙", "the hub is busy"), ("一分钟后再试", "try again in a minute"))
-        }
-        _ => (
-            ("没有收到证书", "no certificate was received"),
-            (
-                "检查中心的日志后再试；再试会沿用同一密钥",
-                "look at the hub's log and try again; the same key is used then",
-            ),
-        ),
-    };
-    Failure::new(Stage::Certificate, Text::new(what.0, what.1), error.to_string(), Text::new(cure.0, cure.1))
-}
-
-pub fn disk(stage: Stage, error: &IdentityError) -> Failure {
-    Failure::new(
-        stage,
-        Text::new("身份文件读写失败", "the identity cannot be read or written"),
-        error.to_string(),
-        Text::new(
-            "检查磁盘空间和目录权限，然后再运行一次",
-            "check free space and the folder's owner, then run this again",
-        ),
-    )
 }
