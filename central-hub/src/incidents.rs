@@ -6,6 +6,7 @@ pub mod settings;
 
 use hub_core::correlate::{Alert, AlertKey, Because, Camera, Relation, Severity, SiteRules, Topology};
 use protocol::{Raised, Record};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A raised record, as the rules see it.
@@ -30,7 +31,7 @@ pub fn severity(severity: protocol::Severity) -> Severity {
 }
 
 /// Why an alert is in its incident, as the API says it and the database keeps it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "how", rename_all = "snake_case")]
 pub enum Why {
     /// Nothing it could belong to was there.
@@ -54,7 +55,7 @@ pub enum Why {
 }
 
 /// How a camera stands to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Related {
     Same,

@@ -5,6 +5,7 @@ mod csv;
 
 use hub_core::correlate::{Camera, Position};
 use protocol::{AgentId, CameraId, SiteId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Longest name, in characters.
@@ -15,7 +16,7 @@ const NEIGHBOURS: usize = 64;
 const PLAN_M: f64 = 1_000_000.0;
 
 /// The place of one camera.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Place {
     pub site: SiteId,
     pub agent: AgentId,
@@ -25,8 +26,9 @@ pub struct Place {
 }
 
 /// What is said of a place. Either metres on the site's plan, or degrees (WGS 84), or neither.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "PlaceSaid")]
 pub struct Said {
     pub name: Option<String>,
     pub x: Option<f64>,
@@ -40,6 +42,7 @@ pub struct Said {
     /// Alerts here are one step worse in the site's sensitive hours.
     pub sensitive: bool,
     /// Neighbours by name, besides those within the site's reach.
+    #[schemars(with = "Vec<String>")]
     pub neighbours: Vec<Neighbour>,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use protocol::{AgentId, AgentState, CameraState, Health, SiteId, Status, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::FromRow;
@@ -13,7 +14,8 @@ use super::{Store, StoreError, Tx, audit, sql, uptime};
 use crate::clock::now_ms;
 
 /// An agent as the API shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Agent")]
 pub struct AgentView {
     pub site: String,
     pub agent: String,
@@ -29,7 +31,8 @@ pub struct AgentView {
     pub config: Option<ConfigView>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "AgentCamera")]
 pub struct CameraView {
     pub camera: String,
     pub name: Option<String>,

@@ -2,6 +2,7 @@
 
 use hub_core::rights::Sites;
 use protocol::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::FromRow;
@@ -10,7 +11,8 @@ use super::{Sql, Store, StoreError, of_sites, sql, sql_for};
 use crate::incidents::Why;
 
 /// An alert as the API shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Alert")]
 pub struct AlertView {
     /// `agent/epoch/seq`
     pub id: String,
@@ -44,7 +46,8 @@ pub struct AlertView {
     pub still: StillView,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Still")]
 pub struct StillView {
     /// `pending`, `sent` or `none`.
     pub state: String,

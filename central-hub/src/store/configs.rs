@@ -1,6 +1,7 @@
 //! What the hub wishes agents' configurations to be, and what agents say of it.
 
 use protocol::{AgentId, ConfigReport, ConfigState, ConfigWhy, DesiredConfig, SiteId, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::FromRow;
 
@@ -16,7 +17,8 @@ const MOST: u64 = 1 << 53;
 const REASON_CHARS: usize = 500;
 
 /// What is wished of an agent, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "AgentConfig")]
 pub struct ConfigView {
     /// The newest generation that is wished; 0 where none was ever.
     pub generation: u64,

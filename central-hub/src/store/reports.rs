@@ -2,6 +2,7 @@
 
 use hub_core::area::{Outline, around};
 use hub_core::workflow::{Actor, Assignee, Role};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::FromRow;
@@ -16,7 +17,7 @@ use crate::uuid::uuid7;
 use crate::work::Rules;
 
 /// A place, as people point at it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum Point {
     /// Metres on the site's plan.
@@ -57,7 +58,8 @@ pub struct Report<'a> {
 }
 
 /// A report, as it was written.
-#[derive(Debug, Clone, PartialEq, Serialize, FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, FromRow, JsonSchema)]
+#[schemars(rename = "Report")]
 pub struct ReportView {
     pub reporter: String,
     pub words: String,

@@ -1,5 +1,6 @@
 //! Units, their members, and grid areas.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
@@ -7,7 +8,8 @@ use super::audit::Note;
 use super::{Store, StoreError, sql};
 
 /// Who is sent out together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Unit")]
 pub struct UnitView {
     pub site: String,
     pub unit: String,
@@ -16,7 +18,8 @@ pub struct UnitView {
 }
 
 /// A piece of ground, and whose it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Area")]
 pub struct AreaView {
     pub site: String,
     pub area: String,

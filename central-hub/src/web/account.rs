@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use hub_core::password;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::scope::Person;
@@ -14,7 +15,7 @@ use crate::store::logins::Bucket;
 use crate::store::people::By;
 use crate::{credential, seal, totp};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPassword {
     /// Not needed in a session that was opened by a one-time link a moment ago.
@@ -52,7 +53,7 @@ pub(super) async fn set_password(
 }
 
 /// What an authenticator app needs, shown once.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct NewSecondFactor {
     /// For typing in.
     secret: String,
@@ -76,7 +77,7 @@ pub(super) async fn begin_second_factor(
     Ok(Json(NewSecondFactor { secret: totp::base32(&secret), uri: totp::uri(&secret, user) }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Code {
     code: String,

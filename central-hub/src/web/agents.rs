@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::scope::{Scope, act};
 use super::{App, Refusal};
 use crate::store::agents::AgentView;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Agents {
     agents: Vec<NamedAgent>,
     /// The feed from here on (`?after=`) misses nothing that is not in here.
@@ -16,7 +17,8 @@ pub(super) struct Agents {
 }
 
 /// An agent with its site's name.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NamedAgent")]
 pub(super) struct NamedAgent {
     #[serde(flatten)]
     agent: AgentView,

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use protocol::{AgentId, AlertId, Epoch};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::scope::{Scope, act};
@@ -12,8 +13,9 @@ use crate::store::alerts::{AlertView, Cursor, Filter};
 
 const MOST: u32 = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "AlertsWanted")]
 pub(super) struct Wanted {
     limit: Option<u32>,
     before: Option<String>,
@@ -23,7 +25,8 @@ pub(super) struct Wanted {
     kind: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AlertPage")]
 pub(super) struct Page {
     alerts: Vec<AlertView>,
     next: Option<String>,

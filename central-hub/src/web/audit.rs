@@ -5,6 +5,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use hub_core::audit::Digest;
 use protocol::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::looking::{self, Look, Looked};
@@ -14,8 +15,9 @@ use crate::store::audit::{AuditRow, Wanted};
 
 const MOST: u32 = 500;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "AuditQuestion")]
 pub(super) struct Question {
     limit: Option<u32>,
     /// `next` of an earlier answer.
@@ -25,13 +27,15 @@ pub(super) struct Question {
     object: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditPage")]
 pub(super) struct Entries {
     entries: Vec<EntryView>,
     next: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditEntry")]
 struct EntryView {
     day: String,
     number: i64,

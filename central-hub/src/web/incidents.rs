@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use hub_core::correlate::{IncidentId, Severity};
 use protocol::{AgentId, AlertId, CameraId, Epoch, SiteId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::scope::{Act, Scope, act};
@@ -21,7 +22,7 @@ const CHOSEN: usize = 500;
 const STATES: [&str; 7] =
     ["new", "acknowledged", "dispatched", "on_scene", "resolved", "closed", "false_alarm"];
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     limit: Option<u32>,
@@ -37,7 +38,8 @@ pub(super) struct Wanted {
     camera: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "IncidentPage")]
 pub(super) struct Page {
     incidents: Vec<ListedIncident>,
     next: Option<String>,
@@ -45,20 +47,21 @@ pub(super) struct Page {
     change: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "IncidentAlerts")]
 pub(super) struct AlertPage {
     alerts: Vec<AlertView>,
     next: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WantedAlerts {
     limit: Option<u32>,
     before: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Split {
     version: i64,
@@ -66,7 +69,7 @@ pub(super) struct Split {
     alerts: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Merge {
     version: i64,

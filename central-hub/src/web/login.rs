@@ -11,6 +11,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::scope::Anybody;
@@ -29,7 +30,7 @@ const DEVICE_DAYS: u32 = 400;
 const MOST_CHARS: usize = 256;
 
 /// Either a user with a password, or the token of a one-time link; with a code where a second factor is set up.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Login {
     user: Option<String>,

@@ -5,13 +5,14 @@ use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use protocol::{AgentId, CameraId, SiteId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::scope::{Scope, act};
 use super::{App, Refusal};
 use crate::places::{Place, Said};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Places {
     places: Vec<Place>,
 }

@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hub_core::rights::Role;
 use protocol::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::scope::Person;
@@ -19,7 +20,7 @@ pub(super) const COOKIE: &str = "signalbox_session";
 const REASON_CHARS: usize = 200;
 
 /// Who one is.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Oneself {
     user: String,
     name: Option<String>,
@@ -36,8 +37,9 @@ pub(super) struct Oneself {
 }
 
 /// A role at a site, or at all.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Grant")]
 pub(super) struct GrantView {
     pub role: String,
     /// Absent or null: at all sites.
@@ -77,7 +79,7 @@ pub(super) async fn close(person: Person, State(app): State<App>) -> Result<Resp
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reason {
     reason: String,
@@ -98,12 +100,13 @@ pub(super) async fn give_reason(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Sessions {
     sessions: Vec<SessionView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
 struct SessionView {
     id: String,
     /// The one that asks.

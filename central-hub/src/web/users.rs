@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use hub_core::rights::{Grant, Grants, Role, Sites};
 use protocol::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::scope::{Scope, act};
@@ -19,12 +20,13 @@ use crate::store::people::{By, PeopleError, User, account_of};
 
 type UserPath = Result<Path<String>, PathRejection>;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Users {
     users: Vec<UserView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "User")]
 pub(super) struct UserView {
     user: String,
     name: Option<String>,
@@ -36,7 +38,8 @@ pub(super) struct UserView {
     grants: Vec<HeldView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HeldGrant")]
 struct HeldView {
     #[serde(flatten)]
     grant: GrantView,
@@ -63,7 +66,7 @@ pub(super) async fn show(
     found.map(Json).ok_or_else(|| Refusal::not_found("there is no such user"))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewUser {
     user: String,
@@ -73,7 +76,8 @@ pub(super) struct NewUser {
 }
 
 /// A one-time link: `/login#TOKEN` below the wall's address.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LoginLink")]
 pub(super) struct Link {
     user: String,
     token: String,
@@ -103,8 +107,9 @@ pub(super) async fn make_link(
     Ok((StatusCode::CREATED, Json(link)).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "UserChanges")]
 pub(super) struct Changes {
     name: Option<String>,
     disabled: Option<bool>,
@@ -131,7 +136,7 @@ pub(super) async fn change(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewGrants {
     grants: Vec<GrantView>,

@@ -4,11 +4,12 @@
 
 mod answers;
 mod handover;
-mod mine;
-mod open;
-mod photos;
-mod steps;
-mod units;
+pub(super) mod mine;
+pub(super) mod open;
+pub(super) mod photos;
+pub(super) mod steps;
+pub(super) mod units;
+pub(super) mod view;
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
@@ -101,7 +102,7 @@ pub(super) async fn reaches<A: Act>(
 /// A text in both languages, as the API tells it.
 #[derive(schemars::JsonSchema)]
 #[allow(dead_code)]
-struct BothLanguages {
+pub(super) struct BothLanguages {
     zh: String,
     en: String,
 }

@@ -8,10 +8,10 @@ use hub_core::workflow::{Actor, Language, Refusal as StepRefusal, StepKind, refu
 use protocol::Timestamp;
 use serde_json::{Value, json};
 
-use crate::store::incidents::listed::{AssigneeView, deadlines};
+use super::view::WorkView;
 use crate::store::once::Answer;
 use crate::store::reports::ReportView;
-use crate::store::steps::{Case, FactRow, severity_name};
+use crate::store::steps::Case;
 use crate::web::Refusal;
 use crate::work::Rules;
 
@@ -84,39 +84,7 @@ pub fn refused(rules: &Rules, refusal: &StepRefusal, case: &Case, actor: &Actor)
     json!({ "error": error })
 }
 
-/// An incident as people work on it.
-pub fn view(rules: &Rules, case: &Case, actor: &Actor, report: Option<Value>) -> Value {
-    let standing = &case.standing;
-    let time = Timestamp::from_unix_ms;
-    let clocks = rules.clocks(&case.row.kind, severity_name(case.row.severity));
-    let reached =
-        standing.reached.iter().map(|r| json!({ "state": r.state.as_str(), "at": time(r.at), "by": r.by }));
-    json!({
-        "site": case.row.site,
-        "incident": case.row.incident,
-        "kind": case.row.kind,
-        "severity": severity_name(case.row.severity),
-        "state": standing.state.as_str(),
-        "version": case.row.version,
-        "due_at": case.row.due_at.map(time),
-        "clock_from": time(standing.clock_from),
-        "reopened": standing.reopened,
-        "reached": reached.collect::<Vec<_>>(),
-        "assigned": standing.assigned.as_ref().map(AssigneeView::from),
-        "accepted": standing.accepted.as_ref().map(|(at, by)| json!({ "at": time(*at), "by": by })),
-        "paused": standing.is_paused(),
-        "overdue": standing.overdue.iter().map(|t| t.as_str()).collect::<Vec<_>>(),
-        "level": standing.level,
-        "deadlines": deadlines(standing, clocks, case.row.test),
-        "open": steps_open_to(standing, actor, case.seat(actor)).into_iter().map(StepKind::as_str)
-            .collect::<Vec<_>>(),
-        "procedure": procedure(rules, case),
-        "report": report,
-        "history": case.history.iter().map(entry).collect::<Vec<_>>(),
-    })
-}
-
-/// The same as an answer to whoever asked, with its version.
+/// An incident as an answer to whoever asked, with its version.
 pub fn answer(
     rules: &Rules,
     status: StatusCode,
@@ -124,30 +92,8 @@ pub fn answer(
     actor: &Actor,
     report: Option<&ReportView>,
 ) -> Answer {
-    let body = view(rules, case, actor, report.map(|r| json!(r))).to_string();
+    let body = json!(WorkView::new(rules, case, actor, report)).to_string();
     Answer { status: status.as_u16().into(), version: Some(case.row.version), body }
-}
-
-fn entry(row: &FactRow) -> Value {
-    let mut entry = json!({
-        "id": row.step,
-        "incident": row.incident,
-        "at": Timestamp::from_unix_ms(row.at),
-        "step": row.kind,
-        "by": row.actor,
-        "role": row.role,
-        "data": row.data(),
-    });
-    if let Some(note) = &row.note {
-        entry["note"] = json!(note);
-    }
-    if let Some(unit) = &row.unit {
-        entry["to"] = json!({ "unit": unit });
-    }
-    if let Some(member) = &row.member {
-        entry["to"] = json!({ "member": member });
-    }
-    entry
 }
 
 /// Where the incident is in its procedure; the latest answer to each question counts.
@@ -158,16 +104,4 @@ pub fn course<'a>(rules: &'a Rules, case: &Case) -> Option<Course<'a>> {
         Some((data["question"].as_str()?.to_owned(), data["answer"].as_str()?.to_owned()))
     });
     Some(rules.procedure(&case.row.kind)?.course(&answers.collect()))
-}
-
-fn procedure(rules: &Rules, case: &Case) -> Option<Value> {
-    let course = course(rules, case)?;
-    let answered = course.answered.iter().map(|(question, answer)| {
-        json!({ "question": question.id, "text": question.text, "answer": answer.id, "answer_text": answer.text })
-    });
-    Some(json!({
-        "name": rules.procedure(&case.row.kind)?.name,
-        "answered": answered.collect::<Vec<_>>(),
-        "next": course.next,
-    }))
 }

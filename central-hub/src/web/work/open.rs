@@ -5,11 +5,13 @@ use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use hub_core::procedure::Wording;
 use protocol::SiteId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{actor, answers};
+use super::{BothLanguages, actor, answers};
 use crate::store::once::Once;
 use crate::store::reports::{Opened, Point, Report, ReportView};
 use crate::store::steps::Case;
@@ -24,8 +26,9 @@ const WORDS_LETTERS: usize = 2_000;
 const PLACE_LETTERS: usize = 120;
 
 /// What somebody reports.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewReport")]
 pub struct Asked {
     site: SiteId,
     kind: String,
@@ -91,19 +94,37 @@ pub async fn open(
     }
 }
 
+#[derive(Serialize, JsonSchema)]
+pub struct Kinds {
+    kinds: Vec<KindView>,
+}
+
+/// A kind of incidents that people open by hand.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Kind")]
+struct KindView {
+    kind: String,
+    #[schemars(with = "BothLanguages")]
+    name: Wording,
+    severity: String,
+    /// There is a checklist for it.
+    procedure: bool,
+}
+
 /// `GET /sites/{site}/incident-kinds`
 pub async fn kinds(
     scope: Scope<act::OpenIncidents>,
     State(app): State<App>,
     path: Result<Path<SiteId>, PathRejection>,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Json<Kinds>, Refusal> {
     let Path(site) = path.map_err(|e| Refusal::bad_request(e.body_text()))?;
     scope.at(&site)?;
     let kinds = app.work.rules.kinds(site.as_str()).map(|kind| {
         let procedure = app.work.rules.procedure(&kind.kind).is_some();
-        json!({ "kind": kind.kind, "name": kind.name(), "severity": kind.severity, "procedure": procedure })
+        let (name, severity) = (kind.name(), kind.severity.clone());
+        KindView { kind: kind.kind.clone(), name, severity, procedure }
     });
-    Ok(Json(json!({ "kinds": kinds.collect::<Vec<_>>() })))
+    Ok(Json(Kinds { kinds: kinds.collect() }))
 }
 
 fn unprocessable(message: String) -> Refusal {

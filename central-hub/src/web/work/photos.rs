@@ -6,6 +6,8 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::SiteId;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 
 use super::answers::Failure;
@@ -22,6 +24,14 @@ use crate::web::scope::{Scope, act};
 use crate::web::{App, Refusal};
 use crate::work::attachment::FileId;
 use crate::work::photo::{MOST_BYTES, NoPhoto, strip};
+
+/// A photo that was taken in.
+#[derive(Serialize, JsonSchema)]
+pub struct Attached {
+    file: String,
+    media_type: String,
+    url: String,
+}
 
 const NO_PHOTO: &str = "there is no such photo";
 
@@ -62,7 +72,8 @@ pub async fn add(
     app.store.put_attachment(site.as_str(), id.as_str(), &row).await?;
     let step = attach_step();
     let url = format!("/api/v1/incidents/{site}/{incident}/attachments/{}", id.as_str());
-    let body = json!({ "file": id.as_str(), "media_type": row.media_type, "url": url }).to_string();
+    let attached = Attached { file: id.as_str().to_owned(), media_type: row.media_type.clone(), url };
+    let body = json!(attached).to_string();
     let answering = |_: &Case, _: Option<&ReportView>| Answer {
         status: StatusCode::CREATED.as_u16().into(),
         version: None,

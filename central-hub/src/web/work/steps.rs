@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use hub_core::workflow::{Actor, Assignee, Step, StepKind};
 use protocol::SiteId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -24,8 +25,9 @@ use crate::work::attachment::FileId;
 const MOST: usize = 200;
 
 /// A step, as it is asked for.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "StepWish")]
 pub struct Asked {
     step: String,
     note: Option<String>,
@@ -36,16 +38,18 @@ pub struct Asked {
     answer: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(rename = "GivenTo")]
 enum To {
     Unit(String),
     Member(String),
 }
 
 /// The same step on many incidents.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "StepWishes")]
 pub struct Many {
     step: String,
     note: Option<String>,
@@ -53,8 +57,9 @@ pub struct Many {
     incidents: Vec<One>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "StepOn")]
 struct One {
     site: SiteId,
     incident: String,

@@ -6,8 +6,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use hub_core::area::{MOST_CORNERS, NoOutline, Outline};
 use protocol::SiteId;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::store::reports::Point;
 use crate::store::units::{AreaView, UnitView};
@@ -24,16 +24,18 @@ const NAME_LETTERS: usize = 80;
 type SitePath = Result<Path<SiteId>, PathRejection>;
 type ThingPath = Result<Path<(SiteId, String)>, PathRejection>;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewUnit")]
 pub struct Unit {
     name: String,
     #[serde(default)]
     members: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewArea")]
 pub struct Area {
     name: String,
     plane: Plane,
@@ -42,11 +44,21 @@ pub struct Area {
     member: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Plane {
     Plan,
     Wgs84,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct Units {
+    units: Vec<UnitView>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct Areas {
+    areas: Vec<AreaView>,
 }
 
 /// `GET /sites/{site}/units`
@@ -54,10 +66,10 @@ pub async fn list(
     scope: Scope<act::ReadUnits>,
     State(app): State<App>,
     path: SitePath,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Json<Units>, Refusal> {
     let Path(site) = path.map_err(|e| Refusal::bad_request(e.body_text()))?;
     scope.at(&site)?;
-    Ok(Json(json!({ "units": app.store.units(site.as_str()).await? })))
+    Ok(Json(Units { units: app.store.units(site.as_str()).await? }))
 }
 
 /// `PUT /sites/{site}/units/{unit}`
@@ -109,10 +121,10 @@ pub async fn list_areas(
     scope: Scope<act::ReadUnits>,
     State(app): State<App>,
     path: SitePath,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Json<Areas>, Refusal> {
     let Path(site) = path.map_err(|e| Refusal::bad_request(e.body_text()))?;
     scope.at(&site)?;
-    Ok(Json(json!({ "areas": app.store.areas(site.as_str()).await? })))
+    Ok(Json(Areas { areas: app.store.areas(site.as_str()).await? }))
 }
 
 /// `PUT /sites/{site}/areas/{area}`
