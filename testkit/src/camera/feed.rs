@@ -215,7 +215,12 @@ fn spoiled(unit: &AccessUnit, noise: Option<&mut Noise>) -> gst::Buffer {
     gst::Buffer::from_mut_slice(bytes)
 }
 
+/// `None` until it plays: on its way there it has a clock and no base time yet, and a picture stamped
+/// with the clock's own time would be due in as many hours as the machine has been up.
 fn running_time(source: &gst_app::AppSrc) -> Option<Duration> {
+    if source.current_state() != gst::State::Playing {
+        return None;
+    }
     let now = source.current_running_time()?;
     Some(Duration::from_nanos(now.nseconds()))
 }
