@@ -17,6 +17,7 @@ const PLAN_M: f64 = 1_000_000.0;
 
 /// The place of one camera.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "CameraPlace")]
 pub struct Place {
     pub site: SiteId,
     pub agent: AgentId,

@@ -19,6 +19,7 @@ use crate::work::Rules;
 /// A place, as people point at it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, deny_unknown_fields)]
+#[schemars(rename = "PlanOrEarth")]
 pub enum Point {
     /// Metres on the site's plan.
     Plan { x: f64, y: f64 },

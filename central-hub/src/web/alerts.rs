@@ -17,6 +17,7 @@ const MOST: u32 = 200;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "AlertsWanted")]
 pub(super) struct Wanted {
+    #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
     before: Option<String>,
     site: Option<String>,

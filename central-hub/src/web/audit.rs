@@ -19,6 +19,7 @@ const MOST: u32 = 500;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "AuditQuestion")]
 pub(super) struct Question {
+    #[schemars(range(min = 1, max = 500))]
     limit: Option<u32>,
     /// `next` of an earlier answer.
     before: Option<String>,

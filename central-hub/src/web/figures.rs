@@ -41,6 +41,7 @@ pub(super) enum What {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "FiguresForm")]
 pub(super) enum Form {
     #[default]
     Json,

@@ -25,6 +25,7 @@ const STATES: [&str; 7] =
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
+    #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
     after: Option<String>,
     /// `open`, `all`, or one state.
@@ -57,6 +58,7 @@ pub(super) struct AlertPage {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WantedAlerts {
+    #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
     before: Option<String>,
 }

@@ -214,7 +214,10 @@ mod tests {
         let has_line =
             |r: &&Route| DESCRIBED.iter().any(|d| d.method == r.method.as_str() && d.path == r.path);
         let without: Vec<_> = routes.list().iter().filter(|r| !has_line(r)).collect();
-        assert!(without.is_empty(), "routes without a line in DESCRIBED (web/openapi.rs): {without:?}");
+        assert!(
+            without.is_empty(),
+            "routes without a line in DESCRIBED (web/openapi/described.rs): {without:?}"
+        );
         let has_route =
             |d: &&Described| routes.list().iter().any(|r| d.method == r.method.as_str() && d.path == r.path);
         let stale: Vec<_> = DESCRIBED.iter().filter(|d| !has_route(d)).map(|d| (d.method, d.path)).collect();
@@ -234,5 +237,17 @@ mod tests {
         for reference in text.split("\"$ref\":\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
             assert!(document.pointer(reference).is_some(), "{reference}");
         }
+    }
+
+    #[test]
+    fn no_two_shapes_bear_one_name() {
+        let document = document(crate::web::routes().list());
+        let shapes = document["components"]["schemas"].as_object().unwrap();
+        let numbered = |name: &&String| name.ends_with(|c: char| c.is_ascii_digit());
+        let second: Vec<_> = shapes.keys().filter(numbered).collect();
+        assert!(
+            second.is_empty(),
+            "taken already; give them names of their own (schemars rename): {second:?}"
+        );
     }
 }

@@ -97,6 +97,7 @@ pub(super) async fn export(
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ExchangeForm")]
 pub(super) enum Form {
     #[default]
     Json,

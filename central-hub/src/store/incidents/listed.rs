@@ -19,7 +19,6 @@ use crate::work::Rules;
 
 /// An incident, and where the work on it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-#[schemars(rename = "Incident")]
 pub struct ListedIncident {
     #[serde(flatten)]
     pub incident: IncidentView,

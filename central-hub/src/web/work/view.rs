@@ -86,7 +86,7 @@ struct AnsweredView {
 
 /// As hub-core writes its own.
 #[derive(JsonSchema)]
-#[schemars(rename = "Question")]
+#[schemars(rename = "ProcedureQuestion")]
 #[allow(dead_code)]
 struct QuestionShape {
     id: String,
@@ -95,7 +95,7 @@ struct QuestionShape {
 }
 
 #[derive(JsonSchema)]
-#[schemars(rename = "Answer")]
+#[schemars(rename = "ProcedureAnswer")]
 #[allow(dead_code)]
 struct AnswerShape {
     id: String,
