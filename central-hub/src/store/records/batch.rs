@@ -163,12 +163,10 @@ impl<'a, 'b> Batch<'a, 'b> {
         raw: &'b serde_json::Value,
     ) -> Result<Verdict, StoreError> {
         let id = (record.epoch.clone(), record.seq);
-        if !self.claims.redeem(&arrival.agent, &record.epoch, record.seq)
-            && let hash = content::hash(raw)
-            && let Some((stored, rejected)) = claims::take(self.tx, &arrival.agent, &id, &hash, None).await?
-        {
-            if stored == hash {
-                return Ok(rejected.map_or(Verdict::Duplicate, Verdict::Rejected));
+        let stored = self.claims.redeem(&arrival.agent, &record.epoch, record.seq);
+        if let Some(stored) = stored {
+            if stored.is(&content::hash(raw)) {
+                return Ok(stored.rejected.map_or(Verdict::Duplicate, Verdict::Rejected));
             }
             self.hold(arrival, &id).await?;
             let raw = raw.to_string();
